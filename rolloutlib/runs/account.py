@@ -121,7 +121,7 @@ class Runs:
     @property
     def read(self) -> int:
         """Rows seen in the runs that this review is about."""
-        return sum(one.read for one in self.inputs)
+        return sum(file.read for file in self.inputs)
 
     @property
     def kept(self) -> int:
@@ -138,14 +138,14 @@ class Runs:
     @property
     def rows_quarantined(self) -> int:
         """Rows set apart: bad ones, and those of refused runs."""
-        return sum(one.rows for one in self.quarantined)
+        return sum(entry.rows for entry in self.quarantined)
 
     @property
     def unreadable(self) -> Mapping[str | None, int]:
         """Rows set apart, by arm; None: of rows whose arm cannot be told."""
         rows: Counter[str | None] = Counter()
-        for one in self.quarantined:
-            rows[one.arm] += one.rows
+        for entry in self.quarantined:
+            rows[entry.arm] += entry.rows
         return rows
 
     def write_quarantine(self, folder: Path) -> tuple[Path, ...]:
@@ -170,11 +170,13 @@ def odd_runs(infos: Sequence[RunInfo]) -> tuple[Reason, ...]:
     return tuple(reasons)
 
 
-def failed_calls(found: FoundRun) -> Iterator[Quarantined]:
+def failed_calls(opened: FoundRun) -> Iterator[Quarantined]:
     """Tell each call of the engine that failed, with what the engine said of it."""
-    for sample in found.envelope.result.samples:
+    for sample in opened.envelope.result.samples:
         if sample.error and sample.status in {"error", "timeout"}:
             named = phrase("status of sample {id}", id=exact(str(sample.id)))
-            said = shown(f"{sample.status}: {sample.error}")
-            arm = found.envelope.arm or None
-            yield Quarantined(found.unit.file, found.unit.line, named, said, _COUNTS, "", 0, arm)
+            outcome = shown(f"{sample.status}: {sample.error}")
+            arm = opened.envelope.arm or None
+            yield Quarantined(
+                opened.unit.file, opened.unit.line, named, outcome, _COUNTS, "", 0, arm
+            )

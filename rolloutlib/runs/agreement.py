@@ -88,12 +88,12 @@ def unlike_samples(runs: Sequence[FoundRun], columns: Mapping[str, pa.Array]) ->
     suspects = {place for place, run in enumerate(runs) if run.envelope.result.metrics.more}
     for average in _AVERAGES:
         values = columns[average.field].to_numpy(zero_copy_only=False)
-        known = np.isfinite(values)
-        sums = np.concatenate([[0.0], np.cumsum(np.where(known, values, 0.0))])
-        counts = np.concatenate([[0], np.cumsum(known)])
+        is_number = np.isfinite(values)
+        sums = np.concatenate([[0.0], np.cumsum(np.where(is_number, values, 0.0))])
+        counts = np.concatenate([[0], np.cumsum(is_number)])
         total, n = np.diff(sums[ends]), np.diff(counts[ends])
-        told = [getattr(run.envelope.result.metrics, average.reported) for run in runs]
-        reported = np.array([np.nan if one is UNSET else one for one in told])
+        summaries = [getattr(run.envelope.result.metrics, average.reported) for run in runs]
+        reported = np.array([np.nan if summary is UNSET else summary for summary in summaries])
         off = np.abs(total / np.maximum(n, 1) - reported) > _EXACT * np.maximum(reported, 1.0)
         suspects.update(np.flatnonzero(off & (n > 0)).tolist())
     return sorted(suspects)
@@ -115,7 +115,7 @@ def check_summary(run: FoundRun) -> None:
         if not isinstance(reported, float):
             continue
         means = _means(samples, average.field)
-        if means and not any(_agrees(average, reported, one, len(run.bad)) for one in means):
+        if means and not any(_agrees(average, reported, mean, len(run.bad)) for mean in means):
             raise _disagrees(average.wire, reported, means[0][0], means[0][1])
     _check_p95(run, metrics)
     _check_counts(run, metrics)
@@ -123,15 +123,15 @@ def check_summary(run: FoundRun) -> None:
 
 def _means(samples: Sequence[Sample], field: str) -> list[tuple[float, int]]:
     """Return means of a field, each with how many values it is of; the first is of all."""
-    told = [(getattr(sample, field), sample.status) for sample in samples]
-    known = [(value, status) for value, status in told if isinstance(value, float)]
-    kept = (
-        [value for value, _ in known],
-        [value for value, status in known if status not in _FAILED_CALLS],
-        [value for value, status in known if status in {"passed", "failed"}],
-        [value for value, status in known if status == "passed"],
+    pairs = [(getattr(sample, field), sample.status) for sample in samples]
+    numbers = [(value, status) for value, status in pairs if isinstance(value, float)]
+    subsets = (
+        [value for value, _ in numbers],
+        [value for value, status in numbers if status not in _FAILED_CALLS],
+        [value for value, status in numbers if status in {"passed", "failed"}],
+        [value for value, status in numbers if status == "passed"],
     )
-    return [(fsum(values) / len(values), len(values)) for values in kept if values]
+    return [(fsum(values) / len(values), len(values)) for values in subsets if values]
 
 
 def _agrees(average: _Average, reported: float, of: tuple[float, int], bad: int) -> bool:
@@ -145,8 +145,8 @@ def _agrees(average: _Average, reported: float, of: tuple[float, int], bad: int)
 
 
 def _check_p95(run: FoundRun, metrics: Metrics) -> None:
-    told = [sample.latency_ms for sample in run.envelope.result.samples]
-    values = sorted(value for value in told if isinstance(value, float))
+    latencies = [sample.latency_ms for sample in run.envelope.result.samples]
+    values = sorted(value for value in latencies if isinstance(value, float))
     reported = next(filter(_is_number, metrics.p95s), None)
     if reported is None or not values or run.bad:
         return
@@ -180,8 +180,8 @@ def _is_number(value: object) -> bool:
 
 
 def _disagrees(name: str, reported: float, measured: float, samples: int) -> RefusedError:
-    due = phrase(
+    expectation = phrase(
         "expected {measured} as in the run's {samples} samples",
         measured=f"{measured:.4g}", samples=samples,
     )  # fmt: skip
-    return RefusedError(name, reported, due)
+    return RefusedError(name, reported, expectation)

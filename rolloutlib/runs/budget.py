@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Thread
@@ -9,14 +10,16 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from rolloutlib.errors import RunsError
-from rolloutlib.limits import FOLDER_BYTES, ROWS, SECONDS
-from rolloutlib.phrase import Phrase, phrase
+from rolloutlib.limits import SECONDS
+from rolloutlib.phrase import phrase
 from rolloutlib.runs.database import readable
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     import duckdb
+
+    from rolloutlib.limits import Limit
 
 __all__ = ["Budget"]
 
@@ -29,8 +32,7 @@ class Budget:
 
     seconds: int = field(default_factory=lambda: SECONDS.value)
     began: float = field(default_factory=monotonic)
-    bytes: int = 0
-    rows: int = 0
+    used: Counter[str] = field(default_factory=Counter[str])
     file: str = ""
 
     def still(self) -> None:
@@ -50,28 +52,18 @@ class Budget:
             file=self.file or phrase("their account"),
         )
 
-    def add_bytes(self, size: int) -> None:
-        """Count the bytes of a text.
+    def add(self, limit: Limit, amount: int) -> None:
+        """Count bytes or rows, before they are read where a file tells how many it has.
 
         Raises:
             RunsError: those of the folder are more than may be.
         """
-        self.bytes += size
-        if self.bytes > FOLDER_BYTES.value:
-            raise self._too_much(FOLDER_BYTES.refusal(self.bytes))
-
-    def add_rows(self, rows: int) -> None:
-        """Count rows, before they are read where a file tells how many it has.
-
-        Raises:
-            RunsError: those of the folder are more than may be.
-        """
-        self.rows += rows
-        if self.rows > ROWS.value:
-            raise self._too_much(ROWS.refusal(self.rows))
-
-    def _too_much(self, refusal: Phrase) -> RunsError:
-        return RunsError("The files up to {file} have {refusal}.", file=self.file, refusal=refusal)
+        self.used[limit.variable] += amount
+        if self.used[limit.variable] > limit.value:
+            refusal = limit.refusal(self.used[limit.variable])
+            raise RunsError(
+                "The files up to {file} have {refusal}.", file=self.file, refusal=refusal
+            )
 
     @contextmanager
     def over(self, connection: duckdb.DuckDBPyConnection) -> Generator[None]:

@@ -80,29 +80,47 @@ def sample_casts(
     arm, difficulty = casts["arm"], casts["difficulty"]
     started_at, vouched = casts["started_at"]
     named = f"coalesce({casts['run_id'].value}, {name_cast(spec, types, started_at)})"
-    suggested, confirmed = casts.pop("suggested_tags"), casts.pop("confirmed_tags")
-    meant, kept = (meant_tags(tags.value, spec.no_tags) for tags in (suggested, confirmed))
-    told = f"(len({kept}) > 0 OR len({confirmed.value}) = 0)"  # not by words for nothing alone
-    edited = f"CASE WHEN len({meant}) > 0 AND {told} THEN {meant} <> {kept} END"
-    known = spec.expressible
-    return casts | {
-        "run_id": Cast(named, casts["run_id"].vouched),
-        "arm": Cast(arm.value, f"{arm.value} IS NOT NULL AND {arm.vouched}"),
-        "started_at": Cast(started_at, until(latest, vouched, started_at)),
-        "difficulty": Cast(
-            difficulty.value, f"coalesce({difficulty.value} IN ('easy', 'medium', 'hard'), true)"
-        ),
-        "sample_id": casts["sample_id"]._replace(
-            value=f"coalesce({casts['sample_id'].value}, {LINE}::VARCHAR)"
-        ),
+    tags = _tag_columns(casts.pop("suggested_tags"), casts.pop("confirmed_tags"), spec)
+    return (
+        casts
+        | tags
+        | _outcomes(status, spec.expressible)
+        | {
+            "run_id": Cast(named, casts["run_id"].vouched),
+            "arm": Cast(arm.value, f"{arm.value} IS NOT NULL AND {arm.vouched}"),
+            "started_at": Cast(started_at, until(latest, vouched, started_at)),
+            "difficulty": Cast(
+                difficulty.value,
+                f"coalesce({difficulty.value} IN ('easy', 'medium', 'hard'), true)",
+            ),
+            "sample_id": casts["sample_id"]._replace(
+                value=f"coalesce({casts['sample_id'].value}, {LINE}::VARCHAR)"
+            ),
+        }
+    )
+
+
+def _outcomes(status: Cast, expressible: Collection[str]) -> dict[str, Cast]:
+    """Return the columns of a status; what the source cannot tell apart is unknown."""
+    unknown = Cast("NULL::BOOLEAN")
+    failed = Cast(f"({status.value} IN ('error', 'timeout'))")
+    vetoed = Cast(f"({status.value} = 'vetoed')")
+    return {
         "status": status,
         "passed": Cast(f"({status.value} = 'passed')"),
-        "vetoed": Cast(f"({status.value} = 'vetoed')" if "vetoed" in known else "NULL::BOOLEAN"),
-        "error": Cast(
-            f"({status.value} IN ('error', 'timeout'))"
-            if known & {"error", "timeout"}
-            else "NULL::BOOLEAN"
-        ),
+        "vetoed": vetoed if "vetoed" in expressible else unknown,
+        "error": failed if {*expressible} & {"error", "timeout"} else unknown,
+    }
+
+
+def _tag_columns(suggested: Cast, confirmed: Cast, spec: SourceSpec) -> dict[str, Cast]:
+    """Return the tags that were suggested, and whether a person changed them."""
+    meant, final = (meant_tags(tags.value, spec.no_tags) for tags in (suggested, confirmed))
+    is_final = (
+        f"(len({final}) > 0 OR len({confirmed.value}) = 0)"  # words for nothing are no answer
+    )
+    edited = f"CASE WHEN len({meant}) > 0 AND {is_final} THEN {meant} <> {final} END"
+    return {
         "edited": Cast(edited, f"{suggested.vouched} AND {confirmed.vouched}"),
         "suggested": Cast(f"len({meant}) > 0"),
         "suggested_tags": Cast(f"{meant}::VARCHAR[]"),
@@ -111,7 +129,7 @@ def sample_casts(
 
 def own_casts(types: Collection[str], latest: datetime | None = None) -> dict[str, Cast]:
     """Return the casts of a table with our own columns: nothing to cast, the rules stay."""
-    there = {*types}
+    present = {*types}
     rules = {
         "status": f"status IS NULL OR status IN ({', '.join(map(quoted, STATUSES))})",
         "passed": "passed IS NOT DISTINCT FROM (status = 'passed')",
@@ -121,11 +139,13 @@ def own_casts(types: Collection[str], latest: datetime | None = None) -> dict[st
             for name, (most, _) in COUNTED.items()
         },
         "started_at": until(latest, f"coalesce(started_at > {FIRST}, true)", "started_at"),
-        **{name: f"{name} IS NULL OR len({name}) = list_count({name})" for name in _LISTS & there},
+        **{
+            name: f"{name} IS NULL OR len({name}) = list_count({name})" for name in _LISTS & present
+        },
     }
     whole = {name: f"{name} IS NOT NULL" for name in ("run_id", "arm", "sample_id")}
     casts = {name: Cast(name, (rules | whole).get(name, "true")) for name in SCHEMA.names}
-    for name in LATER.keys() - there:
+    for name in LATER.keys() - present:
         casts[name] = Cast(f"NULL::{LATER[name]}")
     return casts
 
@@ -263,8 +283,8 @@ def _cost(cell: str, kind: str, _column: ColumnSpec, _spec: SourceSpec) -> Cast 
 
 def _read_by(cast: Callable[[str, str, ColumnSpec, SourceSpec], tuple[str, str] | None]) -> _Reader:
     def reader(cell: str, kind: str, column: ColumnSpec, spec: SourceSpec) -> Cast | None:
-        found = cast(cell, kind, column, spec)
-        return found and Cast(*found)
+        parts = cast(cell, kind, column, spec)
+        return parts and Cast(*parts)
 
     return reader
 
@@ -273,7 +293,9 @@ def _truth(name: str) -> _Reader:
     return _read_by(lambda cell, kind, _, spec: truth_cast(cell, kind, own_truths(name, spec)))
 
 
-_said = _read_by(lambda cell, kind, column, _: tags_cast(cell, kind, column.separator, said=True))
+_words = _read_by(
+    lambda cell, kind, column, _: tags_cast(cell, kind, column.separator, absent_is_empty=True)
+)
 _tokens = _read_by(lambda cell, kind, _, __: token_cast(cell, kind))
 _READERS: Final = {
     "score": _score, "latency_ms": _latency, "covariate": _covariate, "cost": _cost,
@@ -283,8 +305,8 @@ _READERS: Final = {
     ),
     "seed": _read_by(lambda cell, kind, _, __: count_cast(cell, kind, "BIGINT")),
     "style_violations": _read_by(lambda cell, kind, _, __: count_cast(cell, kind, "INTEGER")),
-    "issues": _said, "suggested_tags": _said, "confirmed_tags": _read_by(
-        lambda cell, kind, column, _: tags_cast(cell, kind, column.separator, said=False)
+    "issues": _words, "suggested_tags": _words, "confirmed_tags": _read_by(
+        lambda cell, kind, column, _: tags_cast(cell, kind, column.separator, absent_is_empty=False)
     ),
     "tokens_in": _tokens, "tokens_out": _tokens, "human_score": _score,
     "cached": _truth("cached"), "human_passed": _truth("human_passed"),

@@ -112,12 +112,12 @@ def _reader(
 
 def _score_reader(column: ColumnSpec) -> Callable[[Any], Any]:
     (low, high), values = column.scale, column.values
-    spelled = {name: told for name, told in truths(values).items() if not name.isdecimal()}
+    spelled = {name: meaning for name, meaning in truths(values).items() if not name.isdecimal()}
     share = high / 100 if (low, high) in PERCENTS else None
 
     def read(cell: object) -> object:
-        told = status_of(cell, values, spelled) if values else None
-        number = _of_percent(cell, share) if told is None else float(told)
+        meaning = status_of(cell, values, spelled) if values else None
+        number = _of_percent(cell, share) if meaning is None else float(meaning)
         return within(number_of(number, lambda value: 10 * (value - low) / (high - low)))
 
     return read

@@ -49,7 +49,7 @@ def _as_keys(value: object) -> object:
     """YAML reads true and false as booleans; as keys of a map they are words like any other."""
     if not isinstance(value, dict):
         return value
-    return {word(key): told for key, told in cast("dict[object, object]", value).items()}
+    return {word(key): meaning for key, meaning in cast("dict[object, object]", value).items()}
 
 
 def _as_paths(value: object) -> object:

@@ -36,11 +36,12 @@ from rolloutlib.runs.templates import is_template, names_provider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     import duckdb
 
     from rolloutlib.reason import Reason
-    from rolloutlib.runs.asked import Asked
+    from rolloutlib.runs.scope import Scope
     from rolloutlib.runs.sources import SourceSpec
 
 __all__ = ["FlatPart", "read_columns", "with_decimal", "without_empty"]
@@ -75,7 +76,7 @@ class FlatPart(NamedTuple):
 
 
 def read_columns(
-    connection: duckdb.DuckDBPyConnection, raw: RawTable, spec: SourceSpec, asked: Asked
+    connection: duckdb.DuckDBPyConnection, raw: RawTable, spec: SourceSpec, scope: Scope
 ) -> FlatPart | None:
     """Read a flat table as columns.
 
@@ -83,40 +84,24 @@ def read_columns(
         connection: the engine that can reach the file.
         raw: the file's columns as they are.
         spec: which column is which.
-        asked: what the review asks for; of a file of another stage no run is kept.
+        scope: what the review is about; of a file of another stage no run is kept.
 
     Returns:
         None where the careful reader has to read the file row by row.
     """
-    latest, other_stage = asked.latest, asked.is_other_stage(spec.constants.stage)
-    casts = own_casts(raw.types, latest) if raw.own else sample_casts(spec, raw.types, latest)
-    beside = beside_casts(spec, raw.types)
-    if casts is None or beside is None:
+    casts = _all_casts(connection, raw, spec, scope.latest)
+    if casts is None:
         return None
-    casts |= beside | _templates(connection, raw)
-    part = Part(connection, raw, casts, labels=spec.labels, beside=[*beside])
+    part = Part(connection, raw, casts, labels=spec.labels, beside=[*spec.beside])
     runs = part.runs()
-    if not runs:
+    odd = _without_odd(part, spec, runs, scope.latest) if runs else None
+    if odd is None:
         return None
-    read, bad, words = sum(run.n for run in runs), list[Quarantined](), ()
-    if any(run.odd for run in runs):
-        odd = sum(run.odd for run in runs)
-        if odd > PATIENT_ROWS.value:
-            got = PATIENT_ROWS.refusal(odd)
-            raise RunsError("{file} has odd rows: {refusal}.", file=raw.file, refusal=got)
-        lines = part.lines("NOT vouched")
-        mapped = spec.columns.mapped.items()
-        lists = [name for name, column in mapped if raw.types[column.column].endswith("[]")]
-        refused = _refused(raw, RowMapping(raw.file, spec, lists=lists, latest=latest), lines, read)
-        if refused is None:
-            return None
-        bad, words = refused
-        part.take_out(lines)
-        runs = part.runs()
-    later = part.take_out_later(asked.as_of) if asked.as_of and not other_stage else []
-    aside = [("after_as_of", *one) for one in later]
+    bad, words = odd
+    read, other_stage = sum(run.n for run in runs), scope.is_other_stage(spec.constants.stage)
+    later = part.take_out_later(scope.as_of) if scope.as_of and not other_stage else []
     cached = {} if other_stage else part.take_out_cached()
-    runs = part.runs() if later or cached else runs
+    runs = part.runs() if bad or later or cached else runs
     mixed = [run for run in runs if run.mixed]
     numbered = not (spec.columns.sample_id or raw.own)
     copies, twins = ([], []) if numbered else part.twins(read)
@@ -124,20 +109,56 @@ def read_columns(
         return None
     bad += [_mixed(part, run) for run in mixed]
     copies, twins = (_outside(part, lines, mixed) for lines in (copies, twins))
-    if twins:
-        bad += _told_twins(part, twins)
+    bad += _told_twins(part, twins) if twins else []
     if copies or twins:
         part.take_out([*copies, *twins])
         runs = part.runs()
-    kept = [run for run in runs if not run.mixed]
-    if other_stage:
-        aside += [("other_stage", run.arm, run.run_id, run.n) for run in kept]
-        kept = []
+    whole = [run for run in runs if not run.mixed]
+    kept_runs = [] if other_stage else whole
+    aside = [("after_as_of", *rows) for rows in later]
+    aside += [("other_stage", run.arm, run.run_id, run.n) for run in whole if other_stage]
     return FlatPart(
-        part.sql(kept, runs), _infos(part, kept, spec.constants.stage), tuple(bad),
+        part.sql(kept_runs, runs), _infos(part, kept_runs, spec.constants.stage), tuple(bad),
         read - sum(rows for *_, rows in aside), tuple(aside),
         Counter(part.count_by_arm(copies)) + Counter(cached), words, numbered, part.beside, cached,
     )  # fmt: skip
+
+
+def _all_casts(
+    connection: duckdb.DuckDBPyConnection, raw: RawTable, spec: SourceSpec, latest: datetime
+) -> dict[str, Cast] | None:
+    """Return the casts of all columns; None where one is only for the careful reader."""
+    casts = own_casts(raw.types, latest) if raw.own else sample_casts(spec, raw.types, latest)
+    beside = beside_casts(spec, raw.types)
+    if casts is None or beside is None:
+        return None
+    return casts | beside | _templates(connection, raw)
+
+
+def _without_odd(
+    part: Part, spec: SourceSpec, runs: Sequence[CountedRun], latest: datetime
+) -> tuple[list[Quarantined], tuple[UnknownWord, ...]] | None:
+    """Take out the rows that nobody vouches for; return their refusals and unknown words.
+
+    None where the careful reader has to read the file.
+
+    Raises:
+        RunsError: they are more than may be read row by row.
+    """
+    raw, odd = part.raw, sum(run.odd for run in runs)
+    if not odd:
+        return [], ()
+    if odd > PATIENT_ROWS.value:
+        got = PATIENT_ROWS.refusal(odd)
+        raise RunsError("{file} has odd rows: {refusal}.", file=raw.file, refusal=got)
+    lines = part.lines("NOT vouched")
+    mapped = spec.columns.mapped.items()
+    lists = [name for name, column in mapped if raw.types[column.column].endswith("[]")]
+    mapping = RowMapping(raw.file, spec, lists=lists, latest=latest)
+    refusals = _refused(raw, mapping, lines, sum(run.n for run in runs))
+    if refusals is not None:
+        part.take_out(lines)
+    return refusals
 
 
 def _templates(connection: duckdb.DuckDBPyConnection, raw: RawTable) -> dict[str, Cast]:
@@ -146,8 +167,8 @@ def _templates(connection: duckdb.DuckDBPyConnection, raw: RawTable) -> dict[str
     for number, name in enumerate(filter(names_provider, raw.types)):
         cell = f"{column_name(name)}::VARCHAR"
         query = f"SELECT DISTINCT {cell} FROM {raw.relation} WHERE {column_name(name)} IS NOT NULL"
-        told = [value for (value,) in connection.execute(query).fetchall()]
-        if marks := ", ".join(quoted(value) for value in told if is_template(value)):
+        texts = [value for (value,) in connection.execute(query).fetchall()]
+        if marks := ", ".join(quoted(value) for value in texts if is_template(value)):
             rules[f"__provider_{number}"] = Cast("NULL", f"coalesce({cell} NOT IN ({marks}), true)")
     return rules
 
@@ -176,8 +197,8 @@ def with_decimal(
     if raw.own or spec.decimal or delimiter == "," or not texts:
         return spec
     query = seen_sql(map(column_name, texts), raw.relation)
-    found = [Seen(*row) for row in connection.execute(query).fetchall()]
-    return spec.model_copy(update={"decimal": settled(raw.file, found)})
+    cells = [Seen(*row) for row in connection.execute(query).fetchall()]
+    return spec.model_copy(update={"decimal": settled(raw.file, cells)})
 
 
 def _refused(
@@ -204,7 +225,7 @@ def _refused(
 
 def _counted(file: str, further: Mapping[str | None, int]) -> list[Quarantined]:
     """Stand for the rows that are not told one by one."""
-    return [further_rows(file, arm, rows, told=DETAILED) for arm, rows in further.items()]
+    return [further_rows(file, arm, rows, detailed=DETAILED) for arm, rows in further.items()]
 
 
 def _mixed(part: Part, run: CountedRun) -> Quarantined:
@@ -233,17 +254,17 @@ def _told_twins(part: Part, lines: Sequence[int]) -> list[Quarantined]:
         USING ({of_id}) GROUP BY ALL"""
     twins, bad = set(lines), list[Quarantined]()
     for arm, _, sample, places in part.connection.execute(query).fetchall():
-        mine = islice((line for line in places if line in twins), DETAILED)
-        bad += [twin(part.raw.file, line, sample, places, "", arm) for line in mine]
-    bad = sorted(bad, key=lambda one: one.line)[:DETAILED]
-    told = {one.line for one in bad}
-    further = part.count_by_arm([line for line in lines if line not in told])
+        twin_lines = islice((line for line in places if line in twins), DETAILED)
+        bad += [twin(part.raw.file, line, sample, places, "", arm) for line in twin_lines]
+    bad = sorted(bad, key=lambda row: row.line)[:DETAILED]
+    listed = {row.line for row in bad}
+    further = part.count_by_arm([line for line in lines if line not in listed])
     return bad + _counted(part.raw.file, further)
 
 
 def _infos(part: Part, runs: Sequence[CountedRun], stage: int | None) -> tuple[RunInfo, ...]:
-    asked = [run for run in runs if run.seed is not None and run.prompts == run.n]
-    replicates = _replicates(part, asked) if asked else {}
+    seeded = [run for run in runs if run.seed is not None and run.prompts == run.n]
+    replicates = _replicates(part, seeded) if seeded else {}
     return tuple(
         RunInfo(
             run_id=run.run_id, arm=run.arm, started_at=run.started_at, stage=stage,
@@ -261,5 +282,5 @@ def _replicates(part: Part, runs: Sequence[CountedRun]) -> dict[tuple[str, str],
     query = f"""SELECT arm, run_id, left(sha256(concat_ws(chr(31), arm, min(seed),
         string_agg(prompt_id, chr(31) ORDER BY prompt_id))), 16)
         FROM {part.name} WHERE {in_runs(runs)} GROUP BY arm, run_id"""
-    found = part.connection.execute(query).fetchall()
-    return {(arm, run): digest for arm, run, digest in found}
+    rows = part.connection.execute(query).fetchall()
+    return {(arm, run): digest for arm, run, digest in rows}

@@ -160,28 +160,28 @@ def sample_columns(
         samples: the samples of any number of runs.
         none: the words that are no suggested and no confirmed tag.
     """
-    given = _columns(samples)
+    cells = _columns(samples)
     built = {
-        target: _array(given[name], SCHEMA.field(target).type) for name, target in _PLAIN.items()
+        target: _array(cells[name], SCHEMA.field(target).type) for name, target in _PLAIN.items()
     }
     arrays = {target: column.array for target, column in built.items()}
-    issues = _lists(given["issues"])
+    issues = _lists(cells["issues"])
     status = arrays["status"]
     arrays |= {
         "passed": pc.equal(status, "passed"),
         "vetoed": pc.equal(status, "vetoed"),
         "error": pc.is_in(status, value_set=_ERRORS),
         "issues": issues.array,
-        "edited": _edited(given["suggested_tags"], given["confirmed_tags"], none),
-        **_suggested(given["suggested_tags"], none),
+        "edited": _edited(cells["suggested_tags"], cells["confirmed_tags"], none),
+        **_suggested(cells["suggested_tags"], none),
         "score": between(arrays["score"], 0.0, 10.0),
         "latency_ms": between(arrays["latency_ms"], 0.0, inf),
         "cost": between(arrays["cost"], 0.0, inf),
         "human_score": between(arrays["human_score"], 0.0, 10.0),
     }
     keys = sum(column.present for column in (*built.values(), issues))
-    keys += sum(_present(given[name]) for name in _UNBUILT)
-    return SampleColumns(arrays, keys + sum(_inner(given[name]) for name in _NESTED))
+    keys += sum(_present(cells[name]) for name in _UNBUILT)
+    return SampleColumns(arrays, keys + sum(_inner(cells[name]) for name in _NESTED))
 
 
 class _Built(NamedTuple):
@@ -284,8 +284,8 @@ def _changed(suggested: tuple[str, ...], confirmed: object, none: frozenset[str]
     tags = meant(suggested, none)
     if not tags or not isinstance(confirmed, tuple):
         return None
-    kept = meant(confirmed, none)
-    return None if confirmed and not kept else tags != kept  # "n/a" alone does not confirm
+    final = meant(confirmed, none)
+    return None if confirmed and not final else tags != final  # "n/a" alone does not confirm
 
 
 def _suggested(suggested: list[Any], none: frozenset[str]) -> dict[str, pa.Array]:
@@ -297,8 +297,8 @@ def _suggested(suggested: list[Any], none: frozenset[str]) -> dict[str, pa.Array
         nothing = pa.nulls(len(suggested), SCHEMA.field("suggested_tags").type)
         return {"suggested_tags": nothing, "suggested": pa.nulls(len(suggested), pa.bool_())}
     tags = [tuple(sorted(meant(s, none))) if type(s) is tuple else None for s in suggested]
-    known = pa.array([None if one is None else bool(one) for one in tags], pa.bool_())
-    return {"suggested_tags": _lists(tags).array, "suggested": known}
+    are_any = pa.array([None if words is None else bool(words) for words in tags], pa.bool_())
+    return {"suggested_tags": _lists(tags).array, "suggested": are_any}
 
 
 def between(numbers: pa.Array, low: float, high: float) -> pa.Array:

@@ -78,7 +78,7 @@ class _Cells(NamedTuple):
     rows: NDArray[np.int64]
 
 
-class _Found(NamedTuple):
+class _Fingerprint(NamedTuple):
     """What tells copies of an arm: the column, its common values, how often rows stand there."""
 
     column: str
@@ -106,14 +106,14 @@ def copies_in(
     statements: list[str] = []
     for (arm,) in arms:
         of_arm = f"SELECT * FROM ({samples}) WHERE arm = {quoted(arm)}"
-        if found := _found(connection, of_arm, columns):
-            statements.append(_rows_to_leave_out(of_arm, found, columns))
+        if fingerprint := _fingerprint(connection, of_arm, columns):
+            statements.append(_rows_to_leave_out(of_arm, fingerprint, columns))
     return statements
 
 
-def _found(
+def _fingerprint(
     connection: duckdb.DuckDBPyConnection, samples: str, columns: Sequence[str]
-) -> _Found | None:
+) -> _Fingerprint | None:
     latency = _cells(connection, samples, "latency_ms", columns)
     step = _step(latency.value)
     if step is None or not _is_fine(latency, step):
@@ -123,9 +123,9 @@ def _found(
         if (width := _step(cells.value)) is None:
             continue
         common = _common(cells)
-        told = _only(cells, ~np.isin(cells.value, common))
-        if len(told.rows) and _is_beyond_chance(told, width):
-            return _Found(column, common, float(told.rows.mean()))
+        telling = _only(cells, ~np.isin(cells.value, common))
+        if len(telling.rows) and _is_beyond_chance(telling, width):
+            return _Fingerprint(column, common, float(telling.rows.mean()))
     return None
 
 
@@ -136,8 +136,8 @@ def _cells(
     query = f"""SELECT hash({_WHO}) AS who, hash({rest}) AS rest, {column} AS value,
         count(*) AS rows FROM ({samples}) WHERE {column} IS NOT NULL AND NOT {_FAILED}
         GROUP BY ALL"""
-    found = connection.execute(query).to_arrow_table()
-    cells = _Cells(*(found[name].to_numpy() for name in _Cells._fields))
+    table = connection.execute(query).to_arrow_table()
+    cells = _Cells(*(table[name].to_numpy() for name in _Cells._fields))
     return _only(cells, np.lexsort((cells.value, cells.rest, cells.who)))
 
 
@@ -204,16 +204,15 @@ def _upper(count: float) -> float:
     return count + 3 * count**0.5 + 3
 
 
-def _rows_to_leave_out(samples: str, found: _Found, columns: Sequence[str]) -> str:
+def _rows_to_leave_out(samples: str, fingerprint: _Fingerprint, columns: Sequence[str]) -> str:
     """Select all but the earliest of alike rows, labelled ones first; of common values a share."""
-    listed = ", ".join(repr(float(value)) for value in found.common) or "NULL"
-    common = (
-        f"({_FAILED} OR {found.column} IS NULL OR coalesce({found.column} IN ({listed}), false))"
-    )
+    listed = ", ".join(repr(float(value)) for value in fingerprint.common) or "NULL"
+    column = fingerprint.column
+    common = f"({_FAILED} OR {column} IS NULL OR coalesce({column} IN ({listed}), false))"
     alike = f"PARTITION BY {', '.join(columns)}"
     labels = ", ".join(f"{name} IS NULL" for name in _PEOPLE)  # who looked is not lost
     first = f"ORDER BY {labels}, started_at NULLS LAST, place, run_id, sample_id"
-    share = f"greatest(1, floor(count(*) OVER ({alike}) / {found.times!r} + 0.5))"
+    share = f"greatest(1, floor(count(*) OVER ({alike}) / {fingerprint.times!r} + 0.5))"
     left = f"CASE WHEN {common} THEN {share} ELSE 1 END"
     return f"""SELECT place, arm, run_id, sample_id, true FROM ({samples})
         QUALIFY row_number() OVER ({alike} {first}) > {left}"""

@@ -49,8 +49,8 @@ def csv_records(text: str, escape: str | None = None, delimiter: str = ",") -> I
 
 def _fault(error: csv.Error, line: str) -> tuple[Phrase, Phrase]:
     if "end of data" in str(error):  # what Python's csv says, in English everywhere
-        due = phrase("expected every quote that is opened in this row to be closed")
-        return phrase("a quote is not closed"), due
+        expectation = phrase("expected every quote that is opened in this row to be closed")
+        return phrase("a quote is not closed"), expectation
     got = phrase("text follows a quote that closes its cell")
     if '\\"' not in line:
         return got, phrase("expected a quote inside of quotes to be doubled")

@@ -49,7 +49,7 @@ _SAYING: Final = {
     "open": r"-?[1-9][0-9]{0,2}[.,][0-9]{3}" + _PERCENT,
 }  # fmt: skip
 _NUMBER, _WITH_COMMA = re.compile(NUMBER), re.compile(_COMMA)
-_SAID = {name: re.compile(pattern) for name, pattern in _SAYING.items()}
+_PATTERNS = {name: re.compile(pattern) for name, pattern in _SAYING.items()}
 
 
 def is_number(field: str) -> bool:
@@ -97,20 +97,20 @@ def hint(cell: object) -> Clause:
     >>> str(hint("0,87")), hint("2,050")
     ('; if its comma is a decimal one, say decimal: "," in source.yaml', '')
     """
-    if isinstance(cell, str) and "," in cell and _SAID["comma"].fullmatch(cell):
+    if isinstance(cell, str) and "," in cell and _PATTERNS["comma"].fullmatch(cell):
         return phrase('; if its comma is a decimal one, say decimal: "," in source.yaml')
     return ""
 
 
 def seen_in(cells: Iterable[object]) -> Seen:
     """Look what cells say of the decimal mark."""
-    found: dict[str, str] = {}
+    examples: dict[str, str] = {}
     for cell in cells:
         if isinstance(cell, str):
-            for name, pattern in _SAID.items():
-                if name not in found and pattern.fullmatch(cell):
-                    found[name] = cell
-    return Seen(**found)
+            for name, pattern in _PATTERNS.items():
+                if name not in examples and pattern.fullmatch(cell):
+                    examples[name] = cell
+    return Seen(**examples)
 
 
 def seen_sql(columns: Iterable[str], relation: str) -> str:
@@ -130,17 +130,17 @@ def seen_sql(columns: Iterable[str], relation: str) -> str:
     return " UNION ALL ".join(f"SELECT {part} FROM {relation}" for part in parts)
 
 
-def settled(file: str, found: Iterable[Seen]) -> str:
+def settled(file: str, columns: Iterable[Seen]) -> str:
     """Return the decimal mark of a table by what its columns of numbers say.
 
     Raises:
         DoorError: they say both, or leave it open.
     """
-    told: Mapping[str, str | None] = {
+    examples: Mapping[str, str | None] = {
         name: next((cell for cell in cells if cell is not None), None)
-        for name, cells in zip(Seen._fields, zip(Seen(), *found, strict=True), strict=True)
+        for name, cells in zip(Seen._fields, zip(Seen(), *columns, strict=True), strict=True)
     }
-    comma, point, either = told.values()
+    comma, point, either = examples.values()
     if comma and point:
         got = phrase("has numbers such as {one!r} and such as {other!r}", one=comma, other=point)
         alike = phrase(
@@ -153,6 +153,6 @@ def settled(file: str, found: Iterable[Seen]) -> str:
             "has numbers such as {one!r}, whose mark may be between thousands or decimals",
             one=either,
         )
-        due = phrase('decimal: "," or decimal: "." in source.yaml')
-        raise DoorError(file, got, due, key="decimal")
+        expectation = phrase('decimal: "," or decimal: "." in source.yaml')
+        raise DoorError(file, got, expectation, key="decimal")
     return "," if comma else "."

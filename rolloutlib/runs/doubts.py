@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["by_metric", "doubts", "doubts_there"]
+__all__ = ["by_metric", "doubts", "doubts_on_spark"]
 
 _FAST_MS, _SLOW_MS = 20.0, 600_000.0  # seconds or minutes, microseconds, read as milliseconds
 _OF_ARM: Final = (
@@ -52,7 +52,7 @@ def doubts(samples: duckdb.DuckDBPyRelation, spec: SourceSpec | None) -> tuple[R
     return _doubts(rows, scores, spec)
 
 
-def doubts_there(table: Any, spec: SourceSpec | None) -> tuple[Reason, ...]:  # noqa: ANN401
+def doubts_on_spark(table: Any, spec: SourceSpec | None) -> tuple[Reason, ...]:  # noqa: ANN401
     """Return what `doubts` does, of a table of samples on Spark."""
     from pyspark.sql import functions as sql
 
@@ -72,8 +72,10 @@ def _doubts(
     arms = sorted(rows, key=lambda row: row[0])
     reasons: list[Reason] = []
     if confirm := _unsaid(spec, "latency_ms", "unit", "ms"):
-        told = (_latency(arm, timed, fast, slow, confirm) for arm, timed, fast, slow, *_ in arms)
-        reasons += [reason for reason in told if reason][:1]
+        doubtful = (
+            _latency(arm, timed, fast, slow, confirm) for arm, timed, fast, slow, *_ in arms
+        )
+        reasons += [reason for reason in doubtful if reason][:1]
     for place, name in enumerate(scores, start=4):
         if confirm := _unsaid(spec, name, "scale", "[0, 10]"):
             small = [row[0] for row in arms if row[place] is not None and 0 < row[place] <= 1]
@@ -114,17 +116,17 @@ def _latency(arm: str, timed: int, fast: int, slow: int, confirm: str) -> Reason
 def _scale_of(spec: SourceSpec | None, field: str) -> str:
     """Return the scale that source.yaml names for a score; nothing where it names none."""
     column = (spec.mapped | spec.scorers).get(field) if spec else None
-    said = column is not None and column.says("scale")
-    return f"[{column.scale[0]:g}, {column.scale[1]:g}]" if column and said else ""
+    is_named = column is not None and column.says("scale")
+    return f"[{column.scale[0]:g}, {column.scale[1]:g}]" if column and is_named else ""
 
 
 def _unsaid(spec: SourceSpec | None, field: str, option: str, usual: str) -> str:
     """Return what would say the unit in source.yaml; nothing where it says one."""
     column = (spec.mapped | spec.scorers).get(field) if spec else None
-    said = spec.envelopes if spec else None
-    if (column and column.says(option)) or (said and getattr(said, option) is not None):
+    envelopes = spec.envelopes if spec else None
+    if (column and column.says(option)) or (envelopes and getattr(envelopes, option) is not None):
         return ""
     if column:
-        told = f"{field.removeprefix(SCORER)}: {{column: {column.column}, {option}: {usual}}}"
-        return f"scores: {{{told}}}" if is_scorer(field) else told
+        mapping = f"{field.removeprefix(SCORER)}: {{column: {column.column}, {option}: {usual}}}"
+        return f"scores: {{{mapping}}}" if is_scorer(field) else mapping
     return f"envelopes: {{{option}: {usual}}}"

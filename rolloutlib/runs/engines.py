@@ -13,7 +13,7 @@ from datetime import UTC
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import narwhals as nw
 import pyarrow as pa
@@ -23,7 +23,7 @@ from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
 from rolloutlib.phrase import Phrase, foreign, phrase
 from rolloutlib.runs.account import later_rows
 from rolloutlib.runs.columns import LATER, SCHEMA, STATUSES
-from rolloutlib.runs.doubts import by_metric, doubts_there
+from rolloutlib.runs.doubts import by_metric, doubts_on_spark
 from rolloutlib.runs.further import is_scorer
 from rolloutlib.runs.quarantine import InputFile
 from rolloutlib.runs.ranges import COUNTED, FIRST_YEAR, ON_SCALE, RANGES, latest_start
@@ -31,12 +31,14 @@ from rolloutlib.runs.reading import Runs
 from rolloutlib.runs.run_info import RunInfo
 from rolloutlib.runs.samples import Samples, by_time
 from rolloutlib.runs.sources import load_source
-from rolloutlib.runs.tags import one_spelling_there
-from rolloutlib.runs.there import samples_there
+from rolloutlib.runs.spark_samples import samples_on_spark
+from rolloutlib.runs.tags import one_spelling_on_spark
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
+
+    from rolloutlib.runs.sources import SourceSpec
 
 PATIENCE = 10.0  # seconds for an engine's host to take a connection
 _CONNECT_PORT = 15002  # of Spark Connect, where the address names none
@@ -111,16 +113,35 @@ def is_table(path: Path) -> bool:
     return {*SCHEMA.names} - {*LATER} <= {*names, *(part.partition("=")[0] for part in parts)}
 
 
-def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Samples]:
+class _Table(NamedTuple):
+    """A table that Spark reads and checks.
+
+    Attributes:
+        samples: without the rows that started later; neither digested nor sorted into runs yet.
+        infos: their runs.
+        later: the rows that started after the review's moment, by arm and run.
+        cached: the rows whose answers came from a cache, by arm; they are left out.
+        spec: what source.yaml says.
+    """
+
+    samples: Samples
+    infos: list[RunInfo]
+    later: dict[tuple[str, str], int]
+    cached: dict[str, int]
+    spec: SourceSpec | None
+
+
+def _table(engine: str, path: Path, as_of: datetime | None) -> _Table:
     session, folder = spark_session(engine), path if path.is_dir() else path.parent
     beside = folder / "source.yaml"
     spec = load_source(beside) if beside.is_file() else None
     try:
         table = session.read.option("pathGlobFilter", "*.parquet").parquet(str(path))
-        samples = samples_there(table, path, spec)
-        lazy = nw.from_native(one_spelling_there(nw.to_native(samples.frame())))
-        lazy, later = _until(lazy, as_of)
-        infos, cached = _runs_in(nw.to_native(lazy), path, latest_start(as_of)), _cached(table)
+        samples = samples_on_spark(table, path, spec)
+        spelled = nw.from_native(one_spelling_on_spark(nw.to_native(samples.frame())))
+        lazy, later = _until(spelled, as_of)
+        infos = _runs_in(nw.to_native(lazy), path, latest_start(as_of))
+        return _Table(replace(samples, lazy=lazy), infos, later, _cached(table), spec)
     except (RunsError, UsageError):
         raise
     except Exception as error:
@@ -129,6 +150,10 @@ def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Sample
             "engine sees under this path, with the columns of the table of samples",
             engine=engine, path=path, why=foreign(_first_line(error)),
         ) from error  # fmt: skip
+
+
+def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Samples]:
+    samples, infos, later, cached, spec = _table(engine, path, as_of)
     names = {(info.arm, info.run_id) for info in infos}
     after = later.keys() - names
     if not infos:
@@ -137,29 +162,34 @@ def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Sample
             "left out)",
             path=path, runs=len(after), cached=sum(cached.values()),
         )  # fmt: skip
-    digest = replace(samples, lazy=lazy).digest()
-    samples = replace(samples, lazy=lazy, runs=by_time(infos), known=digest)
-    left, rows = sum(info.n for info in infos), sum(later.values())
-    name, content = path.name, sha256(digest.encode()).hexdigest()  # files may be out of reach
-    copies = sum(cached.values())
-    dialect = f"samples, by {engine}"
-    account = InputFile(name, content, dialect, left + copies, left, 0, rows, copies)
+    samples = replace(samples, runs=by_time(infos), known=samples.digest())
     notes = later_rows(sum(rows for name, rows in later.items() if name in names), as_of)
-    native = nw.to_native(lazy)
-    doubts = by_metric(doubts_there(native, spec))
+    native = nw.to_native(samples.lazy)
     runs = Runs(
-        native, samples.runs, (account,), (), 0, len(after), notes, doubts=doubts,
-        extras=samples.extras, texts=samples.texts, copies=cached, cached=cached,
+        native, samples.runs, (_account(engine, path, samples, later, cached),), (), 0, len(after),
+        notes, doubts=by_metric(doubts_on_spark(native, spec)), extras=samples.extras,
+        texts=samples.texts, copies=cached, cached=cached,
     )  # fmt: skip
     return runs, samples
+
+
+def _account(
+    engine: str, path: Path, samples: Samples, later: Mapping[tuple[str, str], int],
+    cached: Mapping[str, int],
+) -> InputFile:  # fmt: skip
+    """Draw up what the table gave; its files may be out of reach, so its digest stands for them."""
+    content = sha256(samples.digest().encode()).hexdigest()
+    left, copies = sum(info.n for info in samples.runs), sum(cached.values())
+    aside, dialect = sum(later.values()), f"samples, by {engine}"
+    return InputFile(path.name, content, dialect, left + copies, left, 0, aside, copies)
 
 
 def _cached(table: Any) -> dict[str, int]:  # noqa: ANN401
     """Count the rows whose answers came from a cache, by arm; they are left out."""
     if "cached" not in table.columns:
         return {}
-    found = table.where("cached").groupBy("arm").count().toArrow().to_pylist()
-    return {row["arm"]: row["count"] for row in sorted(found, key=lambda row: row["arm"])}
+    counts = table.where("cached").groupBy("arm").count().toArrow().to_pylist()
+    return {row["arm"]: row["count"] for row in sorted(counts, key=lambda row: row["arm"])}
 
 
 def _until(lazy: Any, as_of: datetime | None) -> tuple[Any, dict[tuple[str, str], int]]:  # noqa: ANN401
@@ -168,8 +198,8 @@ def _until(lazy: Any, as_of: datetime | None) -> tuple[Any, dict[tuple[str, str]
         return lazy, {}
     table = nw.to_native(lazy)
     moment = f"TIMESTAMP '{as_of.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'"  # its session is in UTC
-    found = table.where(f"started_at > {moment}").groupBy("arm", "run_id").count().toArrow()
-    later = {(row["arm"], row["run_id"]): row["count"] for row in found.to_pylist()}
+    counts = table.where(f"started_at > {moment}").groupBy("arm", "run_id").count().toArrow()
+    later = {(row["arm"], row["run_id"]): row["count"] for row in counts.to_pylist()}
     return nw.from_native(table.where(f"started_at IS NULL OR started_at <= {moment}")), later
 
 
@@ -261,8 +291,8 @@ def _runs_in(table: Any, path: Path, latest: datetime) -> list[RunInfo]:  # noqa
 
     moment = f"TIMESTAMP '{latest.astimezone(UTC):%Y-%m-%d %H:%M:%S}'"  # its session is in UTC
     first = f"TIMESTAMP '{FIRST_YEAR}-01-01 00:00:00'"
-    due = phrase("started_at from {year} on, and not in the future", year=FIRST_YEAR)
-    rules = [*_WRONG, (due, f"started_at < {first} OR started_at > {moment}")]
+    expectation = phrase("started_at from {year} on, and not in the future", year=FIRST_YEAR)
+    rules = [*_WRONG, (expectation, f"started_at < {first} OR started_at > {moment}")]
     low, high = ON_SCALE
     rules += [(_between(name, low, high), f"NOT `{name}` BETWEEN {low!r} AND {high!r}")
               for name in filter(is_scorer, table.columns)]  # fmt: skip
@@ -275,11 +305,11 @@ def _runs_in(table: Any, path: Path, latest: datetime) -> list[RunInfo]:  # noqa
             raise RunsError(
                 "{path}: {n} rows have no run_id; expected one in each row", path=path, n=row["n"]
             )
-        for (due, _), rows in zip(rules, counts, strict=True):
+        for (expectation, _), rows in zip(rules, counts, strict=True):
             if rows:
                 raise RunsError(
                     "{path}: run {run!r} has {n} rows that are no samples; expected {due}",
-                    path=path, run=row["run_id"], n=rows, due=due,
+                    path=path, run=row["run_id"], n=rows, due=expectation,
                 )  # fmt: skip
         infos.append(RunInfo(**row, stage=None, reported=None, file=path.name, line=0))
     return infos

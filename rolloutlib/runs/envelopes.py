@@ -65,7 +65,7 @@ class Metrics(msgspec.Struct, rename="camel", gc=False):
     def more(self) -> tuple[Any, ...]:
         """All that is told beside the four numbers of the contract."""
         others = self.passed, self.failed, self.vetoed, self.errors, self.timeouts
-        return tuple(one for one in (*self.p95s, *self.totals, *others) if one is not UNSET)
+        return tuple(value for value in (*self.p95s, *self.totals, *others) if value is not UNSET)
 
 
 class Result(msgspec.Struct, rename="camel", gc=False):
@@ -144,9 +144,9 @@ class FoundRun:
 
     def refused(self, field: Clause, value: object, expectation: Clause) -> Quarantined:
         """The whole run as one quarantined entry that takes its samples along."""
-        told = "" if value is None else shown(value)
+        text = "" if value is None else shown(value)
         return Quarantined(
-            *self.unit[:2], field, told, expectation, verbatim(self.unit.data), self.rows,
+            *self.unit[:2], field, text, expectation, verbatim(self.unit.data), self.rows,
             self.envelope.arm or None,
         )  # fmt: skip
 

@@ -102,27 +102,29 @@ def check_hidden(run: FoundRun) -> None:
 def _check_possible(result: Result) -> None:
     metrics = result.metrics
     if not result.samples and UNSET in (metrics.pass_rate, metrics.avg_score, metrics.avg_latency):
-        due = phrase(
+        expectation = phrase(
             "expected passRate, avgScore, avgLatency and vetoedPct of a run without samples"
         )
-        raise RefusedError("metrics", None, due)
+        raise RefusedError("metrics", None, expectation)
     total = (metrics.pass_rate or 0) + (metrics.vetoed_pct or 0)
     if total > 1 + _ROUNDING:
-        due = phrase("expected at most 1, as the statuses exclude each other")
-        raise RefusedError("passRate + vetoedPct", total, due)
+        expectation = phrase("expected at most 1, as the statuses exclude each other")
+        raise RefusedError("passRate + vetoedPct", total, expectation)
 
 
 def _check_flags(run: Envelope) -> None:
     recorded = run.dataset_meta.feature_flags if run.dataset_meta else None
     if not recorded or not run.flags:
         return
-    given, noted = short_flags(run.flags), short_flags(recorded)
+    flags, noted = short_flags(run.flags), short_flags(recorded)
     meant = {_folded(key): value for key, value in noted.items()}
-    for key in sorted(given):
+    for key in sorted(flags):
         other = meant.get(_folded(key))
-        if other is not None and not _same(given[key], other):
-            due = phrase("expected {value} as in datasetMeta.featureFlags", value=shown(other))
-            raise RefusedError(f"flags {key}", given[key], due)
+        if other is not None and not _same(flags[key], other):
+            expectation = phrase(
+                "expected {value} as in datasetMeta.featureFlags", value=shown(other)
+            )
+            raise RefusedError(f"flags {key}", flags[key], expectation)
 
 
 def short_flags(flags: Mapping[str, Flag]) -> dict[str, Flag]:
@@ -143,8 +145,10 @@ def _short(flags: tuple[tuple[str, Flag], ...]) -> dict[str, Flag]:
         name = _SHORT.sub("", key)
         first = spelled.setdefault(_folded(name), name)
         if not _same(short.setdefault(first, value), value):
-            due = phrase("expected {value} as under {flag}", value=shown(short[first]), flag=first)
-            raise RefusedError(f"flags {key}", value, due)
+            expectation = phrase(
+                "expected {value} as under {flag}", value=shown(short[first]), flag=first
+            )
+            raise RefusedError(f"flags {key}", value, expectation)
     return short
 
 
@@ -153,9 +157,9 @@ def _folded(key: str) -> str:
     return "".join(filter(str.isalnum, key)).casefold()
 
 
-def _same(one: Flag, other: Flag) -> bool:
+def _same(value: Flag, other: Flag) -> bool:
     """Return whether two values of a flag mean the same: "True " is true."""
-    return str(one).strip().casefold() == str(other).strip().casefold()
+    return str(value).strip().casefold() == str(other).strip().casefold()
 
 
 def arm_of(run: Envelope, flags_arms: Mapping[str, Mapping[str, Flag]]) -> str:
@@ -170,15 +174,15 @@ def arm_of(run: Envelope, flags_arms: Mapping[str, Mapping[str, Flag]]) -> str:
     fitting = [arm for arm, expected in flags_arms.items() if _fits(flags, short_flags(expected))]
     if run.arm:
         if fitting and run.arm not in fitting:
-            due = phrase("expected {arms} as the flags imply", arms=either(fitting))
-            raise RefusedError("arm", run.arm, due)
+            expectation = phrase("expected {arms} as the flags imply", arms=either(fitting))
+            raise RefusedError("arm", run.arm, expectation)
         return run.arm
     if len(fitting) != 1:
-        due = phrase(
+        expectation = phrase(
             "expected control or treatment, or flags that imply one of them (got {arms})",
             arms=both(fitting) or phrase("none"),
         )
-        raise RefusedError("arm", None, due)
+        raise RefusedError("arm", None, expectation)
     return fitting[0]
 
 
@@ -191,9 +195,10 @@ def implied_arm(run: Envelope, flags_arms: Mapping[str, Mapping[str, Flag]]) -> 
 
 
 def _fits(flags: Mapping[str, Flag], expected: Mapping[str, Flag]) -> bool:
-    told = {_folded(key): value for key, value in flags.items()}
+    values = {_folded(key): value for key, value in flags.items()}
     return bool(expected) and all(
-        _folded(key) in told and _same(told[_folded(key)], value) for key, value in expected.items()
+        _folded(key) in values and _same(values[_folded(key)], value)
+        for key, value in expected.items()
     )
 
 
@@ -212,8 +217,8 @@ def profile_of(run: Envelope) -> str | None:
 def _one_profile(named: set[str]) -> str | None:
     profiles = sorted(named)
     if len(profiles) > 1:
-        due = phrase("expected one profile in a run")
-        raise RefusedError("guardianProfileId", " and ".join(profiles), due)
+        expectation = phrase("expected one profile in a run")
+        raise RefusedError("guardianProfileId", " and ".join(profiles), expectation)
     return profiles[0] if profiles else None
 
 

@@ -29,8 +29,8 @@ _BOTH: Final = {"true": True, "false": False}
 
 def failure_words(column: ColumnSpec) -> dict[str, bool]:
     """Return what the words of a column of failures mean: those of `values`, or true and false."""
-    said = {name: bool(told) for name, told in column.values.items()}
-    return said or _BOTH
+    words = {name: bool(failed) for name, failed in column.values.items()}
+    return words or _BOTH
 
 
 def failed_of(column: ColumnSpec) -> Callable[[object], object]:
@@ -45,14 +45,14 @@ def failed_of(column: ColumnSpec) -> Callable[[object], object]:
     (True, False, 'odd', True)
     """
     words = failure_words(column)
-    known = {name: str(told) for name, told in words.items()}
-    spelled = truths(known)
+    meanings = {name: str(failed) for name, failed in words.items()}
+    spelled = truths(meanings)
     absent, others = words.get(ABSENT), words.get(_ANY)
 
     def judged(cell: object) -> object:
         if cell is None or cell == "":
             return absent
-        meaning = status_of(cell, known, spelled)
+        meaning = status_of(cell, meanings, spelled)
         if meaning is not None:
             return meaning == "True"
         return word(cell) if others is None else others
@@ -73,7 +73,7 @@ def failed_of(column: ColumnSpec) -> Callable[[object], object]:
 
 def failure_columns(samples: Sequence[Sample]) -> dict[str, pa.Array]:
     """Return the columns of samples whose failures are known, and whose outcomes nobody judged."""
-    meant = {text: told for told, text in FAILED.items()}
+    meant = {text: failed for failed, text in FAILED.items()}
     texts = (sample.error if isinstance(sample.error, str) else "" for sample in samples)
     nothing = {name: pa.nulls(len(samples), pa.bool_()) for name in ("passed", "vetoed")}
     return {

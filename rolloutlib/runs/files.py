@@ -110,8 +110,8 @@ def empty(file: RunFile, *, alone: bool) -> Quarantined:
     """
     if alone:
         raise RunsError("{file} has 0 rows; expected at least one run.", file=file.name)
-    due = phrase("expected at least one run")
-    return Quarantined(file.name, 0, phrase("the file has 0 rows"), "", due, "")
+    expectation = phrase("expected at least one run")
+    return Quarantined(file.name, 0, phrase("the file has 0 rows"), "", expectation, "")
 
 
 def head_of(data: bytes) -> bytes:
@@ -120,8 +120,8 @@ def head_of(data: bytes) -> bytes:
     >>> head_of(b"  {}")
     b'{}'
     """
-    found = _FILLED.search(data)
-    return data[found.start() : found.start() + _HEAD] if found else b""
+    match = _FILLED.search(data)
+    return data[match.start() : match.start() + _HEAD] if match else b""
 
 
 def shows_run(data: bytes) -> bool:

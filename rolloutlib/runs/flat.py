@@ -119,8 +119,8 @@ def read_flat(
     sides = [_of_side(file, rows, side.told_of(texts=texts), latest) for side in spec.sides]
     if spec.wide and "prompt_id" not in spec.mapped:
         _name_prompts(file, sides)
-    kept = [row for side in sides for row in side.kept]
-    groups = grouped(file.name, kept, sides[0].spec.no_tags)
+    mapped = [row for side in sides for row in side.kept]
+    groups = grouped(file.name, mapped, sides[0].spec.no_tags)
     bad = rows.bad + [row for side in sides for row in side.bad]
     reasons = [*left_out(file.name, rows), *(reason for side in sides for reason in side.told)]
     read = len(rows.rows) * len(sides) + len(rows.bad) + sum(row.rows - 1 for row in bad)
@@ -145,8 +145,8 @@ class _Side(NamedTuple):
 def _name_prompts(file: RunFile, sides: Sequence[_Side]) -> None:
     """Let each row be a prompt of its own: both arms stand in it, so they are a pair."""
     for side in sides:
-        for one in side.kept:
-            one.sample.prompt_id = f"{file.name}:{one.row.place}"
+        for mapped in side.kept:
+            mapped.sample.prompt_id = f"{file.name}:{mapped.row.place}"
 
 
 def _of_side(file: RunFile, rows: Rows, spec: SourceSpec, latest: datetime | None) -> _Side:
@@ -159,23 +159,23 @@ def _of_side(file: RunFile, rows: Rows, spec: SourceSpec, latest: datetime | Non
             file=file.name, start=start.isoformat(),
         )  # fmt: skip
     empty = empty_paths(file.name, rows, spec)
-    told = empty_told(file.name, empty, spec)
+    reasons = empty_told(file.name, empty, spec)
     spec = without(spec, [*empty, *(name for name in IDS if is_empty(name, rows, spec))])
     spec = _with_decimal(file, rows, spec)
     mapping = RowMapping(file.name, spec, lists=_lists(rows, spec), latest=latest)
     read = [mapping.row(row) for row in rows.rows]
-    if mapping.untimed and not any(isinstance(one, Mapped) for one in read):
+    if mapping.untimed and not any(isinstance(judged, Mapped) for judged in read):
         raise RunsError(
             "{file}: a time is {time}, without an offset; source.yaml needs a timezone, such as "
             "timezone: Asia/Seoul.",
             file=file.name, time=shown(mapping.untimed),
         )  # fmt: skip
     if rows.inside:
-        arms = {one.run.arm for one in read if isinstance(one, Mapped)}
-        read = [mapping.unless_swallowing(one, rows.inside, arms) for one in read]
-    kept = [one for one in read if isinstance(one, Mapped)]
-    bad = [one for one in read if isinstance(one, Quarantined)]
-    return _Side(spec, kept, bad, mapping.unknown, told)
+        arms = {judged.run.arm for judged in read if isinstance(judged, Mapped)}
+        read = [mapping.unless_swallowing(judged, rows.inside, arms) for judged in read]
+    mapped = [judged for judged in read if isinstance(judged, Mapped)]
+    bad = [judged for judged in read if isinstance(judged, Quarantined)]
+    return _Side(spec, mapped, bad, mapping.unknown, reasons)
 
 
 def _unmapped(file: RunFile, rows: Rows) -> RunsError:
@@ -183,13 +183,13 @@ def _unmapped(file: RunFile, rows: Rows) -> RunsError:
     if not rows.rows:
         why = rows.bad[0].said
         return RunsError("no row of {file} can be read; {why}", file=file.name, why=why)
-    due = phrase(
+    expectation = phrase(
         "say which are arm and status (or passed, or score) under columns: in a source.yaml"
     )
     return RunsError(
         "{file} has the columns {names}; {due}.",
         file=file.name, names=several(rows.columns, most=20) or phrase("none"),
-        due=layout_of(rows.columns) or due,
+        due=layout_of(rows.columns) or expectation,
     )  # fmt: skip
 
 
@@ -217,8 +217,8 @@ def needs_rows(file: RunFile, data: bytes, columns: Collection[str], spec: Sourc
 def _with_decimal(file: RunFile, rows: Rows, spec: SourceSpec) -> SourceSpec:
     """Let the numbers of a table say which decimal mark they have, if nobody else does."""
     columns = () if spec.decimal or file.delimiter == "," else numeric_columns(spec)
-    seen = seen_in(value_at(row.cells, column) for row in rows.rows for column in columns)
-    return spec.model_copy(update={"decimal": settled(file.name, [seen])}) if columns else spec
+    marks = seen_in(value_at(row.cells, column) for row in rows.rows for column in columns)
+    return spec.model_copy(update={"decimal": settled(file.name, [marks])}) if columns else spec
 
 
 def _lists(rows: Rows, spec: SourceSpec) -> set[str]:

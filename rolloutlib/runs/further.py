@@ -115,10 +115,10 @@ def label_cast(cell: str, kind: str) -> str | None:
 
 def columns_beside(samples: Sequence[Sample], names: Iterable[str] = ()) -> dict[str, pa.Array]:
     """Return a column for each label and scorer of a sample, and for each of these names."""
-    own, asked = [sample.segments or {} for sample in samples], tuple(names)
-    every = sorted({*labels_in(asked), *(name for of in own for name in of)})
+    own, requested = [sample.segments or {} for sample in samples], tuple(names)
+    every = sorted({*labels_in(requested), *(name for of in own for name in of)})
     labels = {name: pa.array([label_of(of, name) for of in own], pa.string()) for name in every}
-    return labels | _scores_of(samples, filter(is_scorer, asked))
+    return labels | _scores_of(samples, filter(is_scorer, requested))
 
 
 def _scores_of(samples: Sequence[Sample], names: Iterable[str]) -> dict[str, pa.Array]:
@@ -129,9 +129,9 @@ def _scores_of(samples: Sequence[Sample], names: Iterable[str]) -> dict[str, pa.
             for column, name in scorers.items()}  # fmt: skip
 
 
-def label_of(told: dict[str, Any], name: str) -> object:
+def label_of(labels: dict[str, Any], name: str) -> object:
     """Return one label of a sample; None where it does not tell."""
-    cell = told.get(name)
+    cell = labels.get(name)
     return None if cell is None else label(cell)
 
 

@@ -71,10 +71,10 @@ class Gathered:
     @property
     def told(self) -> tuple[str, ...]:
         """The texts that any piece has."""
-        there = self.mapped.union(*self.beside)
+        present = self.mapped.union(*self.beside)
         for batch in self.batches:
-            there.update(n for n in batch.schema.names if batch.column(n).null_count < len(batch))
-        return tuple(name for name in self.texts if name in there)
+            present.update(n for n in batch.schema.names if batch.column(n).null_count < len(batch))
+        return tuple(name for name in self.texts if name in present)
 
     @property
     def extras(self) -> tuple[str, ...]:
@@ -174,25 +174,27 @@ class Gathered:
         if not self._tables(LEFT_OUT):
             return {}
         query = f"SELECT place, arm, run_id, copy, count(*) FROM {LEFT_OUT} GROUP BY ALL"
-        found = self.connection.execute(f"{query} ORDER BY ALL").fetchall()
-        return {(place, arm, run, copy): rows for place, arm, run, copy, rows in found}
+        counts = self.connection.execute(f"{query} ORDER BY ALL").fetchall()
+        return {(place, arm, run, copy): rows for place, arm, run, copy, rows in counts}
 
     def _tables(self, name: str) -> bool:
         query = f"SELECT count(*) FROM duckdb_tables() WHERE table_name = {quoted(name)}"
-        found = self.connection.execute(query).fetchone()
-        return bool(found and found[0])
+        row = self.connection.execute(query).fetchone()
+        return bool(row and row[0])
 
     def _hold(self) -> None:
         """Let the engine see the samples in memory."""
         every = schema_with(self.extras, self.texts)
         if all(batch.schema.equals(every) for batch in self.batches):
-            held = pa.Table.from_batches(self.batches, every)
+            table = pa.Table.from_batches(self.batches, every)
         else:
             parts = [every.empty_table(), *(pa.Table.from_batches([b]) for b in self.batches)]
-            held = pa.concat_tables(parts, promote_options="permissive")
-        mine = [index for index, home in enumerate(self.homes) if home is None]
-        places = np.repeat(np.array(mine, dtype=np.int64), [self.infos[i].n for i in mine])
-        self.connection.register(_IN_MEMORY, held.append_column("place", pa.array(places)))
+            table = pa.concat_tables(parts, promote_options="permissive")
+        in_memory = [index for index, home in enumerate(self.homes) if home is None]
+        places = np.repeat(
+            np.array(in_memory, dtype=np.int64), [self.infos[i].n for i in in_memory]
+        )
+        self.connection.register(_IN_MEMORY, table.append_column("place", pa.array(places)))
 
     def _selections(self, *more: str) -> list[str]:
         """Select from memory and from each part; `more` adds `place` and `own_id`."""
@@ -200,36 +202,36 @@ class Gathered:
         beside = (*self.extras, *self.texts)
         selections: list[str] = []
         for home in (None, *range(len(self.parts))):
-            mine = [index for index, at in enumerate(self.homes) if at == home]
-            if not mine and (self.infos or home is not None):
+            pieces = [index for index, at in enumerate(self.homes) if at == home]
+            if not pieces and (self.infos or home is not None):
                 continue
             source = _IN_MEMORY if home is None else f"({self.parts[home]})"
-            place = "place" if home is None else f"{mine[0]}::BIGINT"
-            ids = self._cases(mine, self.prefixed, "{stem} || sample_id", "sample_id")
-            item = self._cases(mine, self.exploded, _ITEM, "sample_id")
-            own = self._cases(mine, self.numbered - self.exploded, "NULL", item)
+            place = "place" if home is None else f"{pieces[0]}::BIGINT"
+            ids = self._cases(pieces, self.prefixed, "{stem} || sample_id", "sample_id")
+            item = self._cases(pieces, self.exploded, _ITEM, "sample_id")
+            own = self._cases(pieces, self.numbered - self.exploded, "NULL", item)
             columns = {**dict.fromkeys(names), "sample_id": ids, "place": place, "own_id": own}
-            there = None if home is None else self.beside[home]
+            present = None if home is None else self.beside[home]
             for name in beside:
                 nothing = "NULL::DOUBLE" if is_scorer(name) else "NULL::VARCHAR"
-                columns[name] = None if there is None or name in there else nothing
+                columns[name] = None if present is None or name in present else nothing
             listed = ", ".join(
                 f'{columns[name]} AS "{name}"' if columns[name] else f'"{name}"'
                 for name in (*SCHEMA.names, *beside, *more)
             )
-            refused = self._condition([index for index in mine if index in self.out])
+            refused = self._condition([index for index in pieces if index in self.out])
             where = f" WHERE NOT ({refused})" if refused else ""
             selections.append(f"SELECT {listed} FROM {source}{where}")
         return selections
 
-    def _cases(self, mine: Sequence[int], marked: set[int], then: str, other: str) -> str:
+    def _cases(self, pieces: Sequence[int], marked: set[int], then: str, other: str) -> str:
         """Return an expression that is `then` for the rows of marked pieces."""
         cases: dict[str, list[int]] = {}
-        for index in mine:
+        for index in pieces:
             if index in marked:
                 stem = quoted(os.path.splitext(self.infos[index].file)[0] + ":")  # noqa: PTH122
                 cases.setdefault(then.format(stem=stem), []).append(index)
-        if len(cases) == 1 and len(next(iter(cases.values()))) == len(mine):
+        if len(cases) == 1 and len(next(iter(cases.values()))) == len(pieces):
             return next(iter(cases))
         whens = " ".join(f"WHEN {self._condition(of)} THEN {value}" for value, of in cases.items())
         return f"CASE {whens} ELSE {other} END" if whens else other

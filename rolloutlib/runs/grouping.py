@@ -72,40 +72,42 @@ class Grouped(NamedTuple):
 
 def grouped(file: str, rows: Iterable[Mapped], no_tags: frozenset[str]) -> Grouped:
     """Sort rows into runs: (arm, run id); `no_tags` are the words for no tag."""
-    found = Grouped([], [], Counter(), Counter())
+    groups = Grouped([], [], Counter(), Counter())
     runs: dict[tuple[str, str], list[Mapped]] = {}
-    for one in rows:
-        if one.sample.cached is True:
-            found.cached[one.run.arm] += 1
+    for mapped in rows:
+        if mapped.sample.cached is True:
+            groups.cached[mapped.run.arm] += 1
         else:
-            runs.setdefault((one.run.arm, one.run.run_id or ""), []).append(one)
-    found.copies.update(found.cached)
+            runs.setdefault((mapped.run.arm, mapped.run.run_id or ""), []).append(mapped)
+    groups.copies.update(groups.cached)
     for of_run in runs.values():
-        _add_run(found, file, of_run, no_tags)
-    return found
+        _add_run(groups, file, of_run, no_tags)
+    return groups
 
 
-def _add_run(found: Grouped, file: str, rows: list[Mapped], no_tags: frozenset[str]) -> None:
+def _add_run(groups: Grouped, file: str, rows: list[Mapped], no_tags: frozenset[str]) -> None:
     arm, run_id = rows[0].run.arm, rows[0].run.run_id or ""
     for field in _ONE_A_RUN:
-        values = {getattr(one.run, field) for one in rows} - {None}
+        values = {getattr(mapped.run, field) for mapped in rows} - {None}
         if len(values) > 1:
-            text = "\n".join(one.row.text for one in rows)
+            text = "\n".join(mapped.row.text for mapped in rows)
             named = " and ".join(sorted(map(str, values)))
             what = field_of_run(field, run_id), shown(named), ONE_IN_A_RUN
             line = rows[0].row.line
-            found.bad.append(Quarantined(file, line, *what, text, len(rows), arm))
+            groups.bad.append(Quarantined(file, line, *what, text, len(rows), arm))
             return
-    kept, twins = _told_apart(rows, no_tags)
-    found.copies[arm] += len(rows) - len(kept) - len(twins)
+    unique, twins = _told_apart(rows, no_tags)
+    groups.copies[arm] += len(rows) - len(unique) - len(twins)
     places: dict[str, list[int]] = {}
-    for one in twins:
-        places.setdefault(str(one.sample.id), []).append(one.row.line)
-    for one in twins:
-        of_id = places[str(one.sample.id)]
-        found.bad.append(twin(file, one.row.line, str(one.sample.id), of_id, one.row.text, arm))
-    if kept:
-        found.runs.append(_run(run_id, arm, kept))
+    for mapped in twins:
+        places.setdefault(str(mapped.sample.id), []).append(mapped.row.line)
+    for mapped in twins:
+        of_id = places[str(mapped.sample.id)]
+        groups.bad.append(
+            twin(file, mapped.row.line, str(mapped.sample.id), of_id, mapped.row.text, arm)
+        )
+    if unique:
+        groups.runs.append(_run(run_id, arm, unique))
 
 
 def _told_apart(rows: list[Mapped], no_tags: frozenset[str]) -> tuple[list[Mapped], list[Mapped]]:
@@ -113,30 +115,32 @@ def _told_apart(rows: list[Mapped], no_tags: frozenset[str]) -> tuple[list[Mappe
 
     Rows that agree in everything but their start are one, the earliest.
     """
-    ids = Counter(str(one.sample.id) for one in rows)
+    ids = Counter(str(mapped.sample.id) for mapped in rows)
     if len(ids) == len(rows):
         return rows, []
-    shared = [one for one in rows if ids[str(one.sample.id)] > 1]
-    shared.sort(key=lambda one: (one.run.started_at or _NO_TIME, one.row.line))
-    samples = [one.sample for one in shared]
+    shared = [mapped for mapped in rows if ids[str(mapped.sample.id)] > 1]
+    shared.sort(key=lambda mapped: (mapped.run.started_at or _NO_TIME, mapped.row.line))
+    samples = [mapped.sample for mapped in shared]
     arrays = {**sample_columns(samples, no_tags).arrays, **columns_beside(samples)}
     content = pa.table(arrays).to_pylist()
     different: dict[str, dict[str, Mapped]] = {}
-    for one, columns in zip(shared, content, strict=True):
-        whole = repr((columns, one.run.seed, one.run.profile))
-        different.setdefault(str(one.sample.id), {}).setdefault(whole, one)
+    for mapped, columns in zip(shared, content, strict=True):
+        whole = repr((columns, mapped.run.seed, mapped.run.profile))
+        different.setdefault(str(mapped.sample.id), {}).setdefault(whole, mapped)
     single = {next(iter(of.values())).row.place for of in different.values() if len(of) == 1}
-    twins = [one for of in different.values() if len(of) > 1 for one in of.values()]
-    kept = [one for one in rows if ids[str(one.sample.id)] == 1 or one.row.place in single]
-    return kept, sorted(twins, key=lambda one: one.row.line)
+    twins = [mapped for of in different.values() if len(of) > 1 for mapped in of.values()]
+    unique = [
+        mapped for mapped in rows if ids[str(mapped.sample.id)] == 1 or mapped.row.place in single
+    ]
+    return unique, sorted(twins, key=lambda mapped: mapped.row.line)
 
 
 def _run(run_id: str, arm: str, rows: Sequence[Mapped]) -> FlatRun:
     seed, profile = (
-        next((value for one in rows if (value := getattr(one.run, field)) is not None), None)
+        next((value for mapped in rows if (value := getattr(mapped.run, field)) is not None), None)
         for field in ("seed", "profile")
     )
-    times, samples = [one.run.started_at for one in rows], [one.sample for one in rows]
+    times, samples = [mapped.run.started_at for mapped in rows], [mapped.sample for mapped in rows]
     return FlatRun(run_id, arm, seed, profile, rows[0].row.line, times, samples)
 
 

@@ -26,10 +26,10 @@ class Beside:
 
     def __init__(self, spec: SourceSpec) -> None:
         """Prepare the readers of the columns that source.yaml names."""
-        plain = {name: one for name, one in spec.beside.items() if not is_scorer(name)}
-        self.columns = [(name, one, Nothing(one.none)) for name, one in plain.items()]
+        plain = {name: column for name, column in spec.beside.items() if not is_scorer(name)}
+        self.columns = [(name, column, Nothing(column.none)) for name, column in plain.items()]
         self.scorers = [
-            (name, one, cell_reader(name, one, spec)) for name, one in spec.scorers.items()
+            (name, column, cell_reader(name, column, spec)) for name, column in spec.scorers.items()
         ]
 
     def lay(self, row: Row, values: dict[str, object]) -> str | None:
@@ -44,9 +44,9 @@ class Beside:
                 continue
             if name in _KEYS:
                 values[_KEYS[name]] = text(cell)
-            elif (told := label(cell)) is not None:
-                labels[name] = told
-                if not isinstance(told, str):
+            elif (written := label(cell)) is not None:
+                labels[name] = written
+                if not isinstance(written, str):
                     return name
         if labels:
             values["segments"] = labels

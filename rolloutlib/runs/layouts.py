@@ -56,29 +56,29 @@ def layout_of(columns: Collection[str]) -> Clause:
             "rows (where: {key} in source.yaml)",
             name=named[name], value=named[value], key=f"{{{named[name]}: …}}",
         )  # fmt: skip
-    pairs = [(named[one], named[other]) for one, other in _pairs(named)]
+    pairs = [(named[first], named[other]) for first, other in _pairs(named)]
     if len(pairs) > 1 or (pairs and _WINNERS & named.keys()):
-        one, other = pairs[0]
-        sides = f"{{control: {{score: {one}}}, treatment: {{score: {other}}}}}"
+        first, other = pairs[0]
+        sides = f"{{control: {{score: {first}}}, treatment: {{score: {other}}}}}"
         return phrase(
             "both arms stand in one row ({one} beside {other}), and a preference is no outcome of "
             "either; expected a row a sample and arm, or the columns of each arm: wide: {sides} in "
             "source.yaml",
-            one=one, other=other, sides=sides,
+            one=first, other=other, sides=sides,
         )  # fmt: skip
     return ""
 
 
 def _pairs(named: Collection[str]) -> list[tuple[str, str]]:
     """Return the columns that are there once for each of two sides."""
-    found: list[tuple[str, str]] = []
+    pairs: list[tuple[str, str]] = []
     for left, right in _SIDES:
         for name in named:
             stem = name.removesuffix(left)
             apart = stem.endswith(("_", "-", ".", " ")) or (not stem and len(left) > 1)
             if stem != name and apart and stem + right in named:
-                found.append((name, stem + right))
-    return found
+                pairs.append((name, stem + right))
+    return pairs
 
 
 def check_layout(file: str, columns: Collection[str], spec: SourceSpec) -> None:
@@ -89,8 +89,8 @@ def check_layout(file: str, columns: Collection[str], spec: SourceSpec) -> None:
     """
     mapped = {column.column.casefold() for column in spec.columns.mapped.values()}
     names = [column for column in columns if column.casefold() in _METRIC_NAMES]
-    one = bool(names) and len(spec.where.get(names[0], ())) == 1  # whose rows alone are read
-    if names and not one and mapped & {*_METRIC_VALUES} and names[0].casefold() not in mapped:
+    is_chosen = bool(names) and len(spec.where.get(names[0], ())) == 1  # whose rows alone are read
+    if names and not is_chosen and mapped & {*_METRIC_VALUES} and names[0].casefold() not in mapped:
         raise RunsError("{file}: {why}.", file=file, why=layout_of(columns))
 
 

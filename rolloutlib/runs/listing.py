@@ -61,17 +61,17 @@ class Listing:
         Raises:
             RunsError: nothing is left.
         """
-        names = {one.name for one in self.files if ignored(one.name)}
-        names |= {one.file for one in self.refused if ignored(one.file)}
-        if names and names >= {one.name for one in self.files}:
+        names = {entry.name for entry in self.files if ignored(entry.name)}
+        names |= {entry.file for entry in self.refused if ignored(entry.file)}
+        if names and names >= {entry.name for entry in self.files}:
             raise RunsError(
                 "source.yaml names none of these files: {names}; expected files and arms of "
                 "source.yaml to name one.",
                 names=several(sorted(names)),
             )
         return Listing(
-            tuple(one for one in self.files if one.name not in names),
-            tuple(one for one in self.refused if one.file not in names),
+            tuple(entry for entry in self.files if entry.name not in names),
+            tuple(entry for entry in self.refused if entry.file not in names),
             tuple(sorted({*self.ignored, *names})),
         )
 
@@ -105,9 +105,9 @@ def list_files(path: Path, named: Collection[str] = ()) -> Listing:
     ignored: list[str] = []
     for name, where, entry in sorted(_walk(str(path))):
         kind = _kind_of_data(name, named)
-        if due := _refused_unread(name, kind, entry):
-            told = _printable(name, refused)
-            refused[told] = Quarantined(told, 0, "file", "", due, "")
+        if expectation := _refused_unread(name, kind, entry):
+            printable = _printable(name, refused)
+            refused[printable] = Quarantined(printable, 0, "file", "", expectation, "")
         elif kind:
             files.append(RunFile(name, where, kind))
         else:
@@ -122,21 +122,23 @@ def list_files(path: Path, named: Collection[str] = ()) -> Listing:
 
 def _one_file(path: Path) -> Listing:
     """List the one file that was named; it may be a link."""
-    told, kind = shown_path(path), kind_of_name(path.name)
+    shown, kind = shown_path(path), kind_of_name(path.name)
     if not path.is_file():
         raise RunsError(
             "{path} is {kind}; expected a file or a folder of runs.",
-            path=told, kind=kind_of(path, links=True),
+            path=shown, kind=kind_of(path, links=True),
         )  # fmt: skip
     if not kind:
-        due = _refused_unread(path.name, kind, "") or phrase(
+        expectation = _refused_unread(path.name, kind, "") or phrase(
             "expected one of {kinds}", kinds=_KINDS
         )
         ending = path.suffix or "none"
-        raise RunsError("{path} is of kind {kind!r}; {due}.", path=told, kind=ending, due=due)
+        raise RunsError(
+            "{path} is of kind {kind!r}; {due}.", path=shown, kind=ending, due=expectation
+        )
     if _ODD_NAME.search(path.name):
-        due = _refused_unread(path.name, kind, "")
-        raise RunsError("{path}: {due}; rename it.", path=told, due=due)
+        expectation = _refused_unread(path.name, kind, "")
+        raise RunsError("{path}: {due}; rename it.", path=shown, due=expectation)
     return Listing((RunFile(path.name, os.path.realpath(path), kind),), (), ())
 
 
@@ -168,21 +170,21 @@ def _kind_of_data(name: str, named: Collection[str]) -> str:
     last = os.path.basename(name)  # noqa: PTH119
     if last == META_NAME or last.startswith(_LOCK):
         return ""
-    is_named = any(name == one or fnmatch(name, one) for one in named)
+    is_named = any(name == pattern or fnmatch(name, pattern) for pattern in named)
     return kind if kind != _TEXT or is_named else ""
 
 
 def _printable(name: str, taken: Container[str]) -> str:
     """Return a name that can be written down, which no other file has."""
-    told = shown_path(name) if _ODD_NAME.search(name) else name
-    while told in taken:
-        told += "~"
-    return told
+    printable = shown_path(name) if _ODD_NAME.search(name) else name
+    while printable in taken:
+        printable += "~"
+    return printable
 
 
 def _walk(folder: str) -> Iterator[tuple[str, str, Clause]]:
     """Yield name, path and kind of each entry, and stop at more than a folder may hold."""
-    waiting, found = [(folder, "")], 0
+    waiting, count = [(folder, "")], 0
     while waiting:
         where, prefix = waiting.pop()
         if prefix.count("/") > NESTING.value:
@@ -195,16 +197,16 @@ def _walk(folder: str) -> Iterator[tuple[str, str, Clause]]:
                 for entry in entries:
                     if entry.name.startswith(".") or entry.name in _NOT_RUNS:
                         continue
-                    found += 1
+                    count += 1
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append((entry.path, f"{prefix}{entry.name}/"))
                     else:
                         plain = entry.is_file(follow_symlinks=False)
                         kind = "" if plain else kind_of(entry.path)
                         yield prefix + entry.name, entry.path, kind
-                    if found > FILES.value:
-                        told, many = shown_path(folder), FILES.passed()
-                        raise RunsError("{file} has {refusal}.", file=told, refusal=many)
+                    if count > FILES.value:
+                        shown, many = shown_path(folder), FILES.passed()
+                        raise RunsError("{file} has {refusal}.", file=shown, refusal=many)
         except OSError as error:
             raise RunsError(
                 "{path} cannot be listed ({why}); expected a folder that nobody changes and that "

@@ -42,8 +42,8 @@ _ANY = msgspec.json.Decoder()
 _BLANK = re.compile(r"[ \t\r\n]*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
 _SAID_OF_JSON: Final = {
-    str(one): one
-    for one in (
+    str(sentence): sentence
+    for sentence in (
         phrase("expecting value"), phrase("expecting a key in double quotes"),
         phrase("expecting ','"), phrase("expecting ':'"), phrase("invalid control character at"),
         phrase("invalid \\escape"), phrase("unterminated string starting at"),
@@ -101,15 +101,15 @@ class Object(dict[str, Any]):
         twin = self.folded.get(folded)
         self.folded.setdefault(folded, key)
         if twin is not None:
-            due = (
+            expectation = (
                 phrase("expected each key once") if twin == key
                 else phrase("expected one spelling, beside {key!r}", key=twin)
             )  # fmt: skip
-            self.faults.append(Fault(position, key, value, due))
+            self.faults.append(Fault(position, key, value, expectation))
         odd = _odd_in(value)
         if odd:
-            due = phrase("expected {due}", due=odd.due)
-            self.faults.append(Fault(position, key, odd.text, due))
+            expectation = phrase("expected {due}", due=odd.due)
+            self.faults.append(Fault(position, key, odd.text, expectation))
         self[key] = value
         self.at[key] = position
 
@@ -132,14 +132,16 @@ def parse(text: str) -> Any:  # noqa: ANN401
     try:
         value, end = _value(text, _skip(text, 0))
     except json.JSONDecodeError as error:
-        found = _around(text, error.pos)
-        field = "JSON" if found.strip() else phrase("the text ends early")
-        told = error.msg.lower()
-        due = phrase("expected JSON ({why})", why=_SAID_OF_JSON.get(told) or foreign(told))
-        raise MalformedError(error.pos, found.strip() and found, due, field) from None
+        excerpt = _around(text, error.pos)
+        field = "JSON" if excerpt.strip() else phrase("the text ends early")
+        complaint = error.msg.lower()
+        expectation = phrase(
+            "expected JSON ({why})", why=_SAID_OF_JSON.get(complaint) or foreign(complaint)
+        )
+        raise MalformedError(error.pos, excerpt.strip() and excerpt, expectation, field) from None
     if end != len(text):
-        due = phrase("expected the end of the JSON value")
-        raise MalformedError(end, _around(text, end), due)
+        expectation = phrase("expected the end of the JSON value")
+        raise MalformedError(end, _around(text, end), expectation)
     return value
 
 
@@ -222,7 +224,7 @@ def tree_keys(tree: object, *, fold: bool = False) -> int:
             continue
         if depth > most:
             return -1
-        waiting += [(one, depth + 1) for one in inner if isinstance(one, dict | list)]
+        waiting += [(child, depth + 1) for child in inner if isinstance(child, dict | list)]
     return keys
 
 
@@ -231,8 +233,8 @@ def _check_depth(text: str) -> None:
     for token in _TOKEN.finditer(text):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
         if depth > most:
-            due = phrase("expected at most {most} levels", most=most)
-            raise MalformedError(token.start(), "", due, phrase("nesting is deeper"))
+            expectation = phrase("expected at most {most} levels", most=most)
+            raise MalformedError(token.start(), "", expectation, phrase("nesting is deeper"))
 
 
 def _around(text: str, position: int) -> str:
@@ -258,30 +260,30 @@ def _value(text: str, start: int) -> tuple[Any, int]:
 
 
 def _object(text: str, start: int) -> tuple[Object, int]:
-    found = Object(start)
+    parsed = Object(start)
     position = _skip(text, start + 1)
     while text[position : position + 1] != "}":
-        if found.at:
+        if parsed.at:
             position = _expect(text, position, ",")
         if text[position : position + 1] != '"':
             raise json.JSONDecodeError("expecting a key in double quotes", text, position)
         key, after = _SCALARS.raw_decode(text, position)
         value, end = _value(text, _expect(text, _skip(text, after), ":"))
-        found.put(key, position, value)
+        parsed.put(key, position, value)
         position = end
-    found.end = position + 1
-    return found, position + 1
+    parsed.end = position + 1
+    return parsed, position + 1
 
 
 def _array(text: str, start: int) -> tuple[list[Any], int]:
-    found: list[Any] = []
+    items: list[Any] = []
     position = _skip(text, start + 1)
     while text[position : position + 1] != "]":
-        if found:
+        if items:
             position = _expect(text, position, ",")
         value, position = _value(text, position)
-        found.append(value)
-    return found, position + 1
+        items.append(value)
+    return items, position + 1
 
 
 def _expect(text: str, position: int, mark: str) -> int:
@@ -299,8 +301,8 @@ def _odd_in(value: object) -> _Odd | None:
 
 def _float(text: str) -> float | _Odd:
     number = float(text)
-    due = phrase("a number that fits a 64-bit float")
-    return number if math.isfinite(number) else _Odd(text, due)
+    expectation = phrase("a number that fits a 64-bit float")
+    return number if math.isfinite(number) else _Odd(text, expectation)
 
 
 def _integer(text: str) -> int | _Odd:

@@ -28,19 +28,19 @@ def source_of(spec: SourceSpec | None, file: str) -> SourceSpec | None:
     """
     if spec is None or not spec.mapped or not fnmatch(file, spec.files):
         return None
-    told = _told_by_name(spec, file)
-    if spec.arms and "arm" not in told:
-        told["arm"] = _arm_of(spec, file, file)
-    if not told:
+    fields = _told_by_name(spec, file)
+    if spec.arms and "arm" not in fields:
+        fields["arm"] = _arm_of(spec, file, file)
+    if not fields:
         return spec
     try:
-        constants = Constants.model_validate(spec.constants.model_dump() | told)
+        constants = Constants.model_validate(spec.constants.model_dump() | fields)
     except ValidationError as error:
         field = error.errors()[0]["loc"][0]
         raise RunsError(
             "{file}: {field} is {value}; expected a name that says it; correct named in "
             "source.yaml.",
-            file=file, field=field, value=repr(told[str(field)]),
+            file=file, field=field, value=repr(fields[str(field)]),
         ) from None  # fmt: skip
     return spec.model_copy(update={"constants": constants})
 
@@ -49,24 +49,24 @@ def _told_by_name(spec: SourceSpec, file: str) -> dict[str, object]:
     """Return the fields that the path of a file says."""
     if not spec.named:
         return {}
-    told: dict[str, object] = dict(pattern_of(spec.named, NAMED).told_by(file))
-    if "arm" in told and spec.arms:
-        told["arm"] = _arm_of(spec, str(told["arm"]), file)
-    if "started_at" in told:
-        time = read_time(as_time(str(told["started_at"])), timezone=spec.timezone)
+    fields: dict[str, object] = dict(pattern_of(spec.named, NAMED).told_by(file))
+    if "arm" in fields and spec.arms:
+        fields["arm"] = _arm_of(spec, str(fields["arm"]), file)
+    if "started_at" in fields:
+        time = read_time(as_time(str(fields["started_at"])), timezone=spec.timezone)
         if isinstance(time, Phrase):
             hint = phrase(", say timezone: in source.yaml") if time == NO_OFFSET else ""
             raise RunsError(
                 "{file}: its name says {time}; expected {due}{hint}.",
-                file=file, time=told["started_at"], due=time, hint=hint,
+                file=file, time=fields["started_at"], due=time, hint=hint,
             )  # fmt: skip
-        told["started_at"] = time
-    return told
+        fields["started_at"] = time
+    return fields
 
 
 def _arm_of(spec: SourceSpec, word: str, file: str) -> str:
     """Return the one arm of whose patterns a file, or the word in its path, fits one."""
-    arms = [arm for arm, globs in spec.arms.items() if any(fnmatch(word, one) for one in globs)]
+    arms = [arm for arm, globs in spec.arms.items() if any(fnmatch(word, glob) for glob in globs)]
     if len(arms) == 1:
         return arms[0]
     got = (

@@ -50,8 +50,10 @@ def native_source(
         for name, column in names.items()
     }
     further = own_scorers(columns, file) | further_of(columns, beside, file)
-    scores = {name.removeprefix(SCORER): one for name, one in further.items() if is_scorer(name)}
-    segments = {name: one for name, one in further.items()
+    scores = {
+        name.removeprefix(SCORER): column for name, column in further.items() if is_scorer(name)
+    }
+    segments = {name: column for name, column in further.items()
                 if name not in TEXTS and not is_scorer(name)}  # fmt: skip
     prompt, answer = (further[name].column if name in further else None for name in TEXTS)
     texts = Texts(prompt=prompt, answer=answer)
@@ -89,4 +91,4 @@ def further_of(
     every = spec.beside
     if not spec.mapped:
         return every
-    return {name: one for name, one in every.items() if one.column in columns}
+    return {name: column for name, column in every.items() if column.column in columns}

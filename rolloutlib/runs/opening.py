@@ -138,8 +138,8 @@ def _diagnose(unit: Unit) -> FoundRun | Quarantined:
             text,
         )
     if not isinstance(tree, Object):
-        due = phrase("expected one run as an object")
-        return Quarantined(unit.file, unit.line, "JSON", shown(tree), due, text)
+        expectation = phrase("expected one run as an object")
+        return Quarantined(unit.file, unit.line, "JSON", shown(tree), expectation, text)
     return _Diagnosis(unit, text, tree).run()
 
 
@@ -158,7 +158,7 @@ class _Diagnosis:
         result = self.tree.get("result")
         written = result.get("samples") if isinstance(result, Object) else None
         samples: list[Any] = written if isinstance(written, list) else []
-        found = list(map(self.sample, samples))
+        judged = list(map(self.sample, samples))
         if isinstance(result, Object) and isinstance(written, list):
             result["samples"] = []
         for fault in all_faults(self.tree):
@@ -171,15 +171,17 @@ class _Diagnosis:
             return replace(
                 self.invalid(self.tree, str(error)), text=self.text, rows=max(1, len(samples))
             )
-        found = self.twins(samples, found)
-        envelope.result.samples = [one for one in found if isinstance(one, Sample)]
-        bad = tuple(one for one in found if isinstance(one, Quarantined))
+        judged = self.twins(samples, judged)
+        envelope.result.samples = [outcome for outcome in judged if isinstance(outcome, Sample)]
+        bad = tuple(outcome for outcome in judged if isinstance(outcome, Quarantined))
         return FoundRun(self.unit, envelope, bad, diagnosed=True)
 
     def sample(self, written: object) -> Sample | Quarantined:
         if not isinstance(written, Object):
-            due = phrase("expected objects")
-            return self.quarantined(self.tree, Fault(self.tree.start, "samples", written, due))
+            expectation = phrase("expected objects")
+            return self.quarantined(
+                self.tree, Fault(self.tree.start, "samples", written, expectation)
+            )
         for fault in all_faults(written):
             return self.quarantined(written, fault)
         try:
@@ -188,16 +190,16 @@ class _Diagnosis:
             return self.invalid(written, str(error))
 
     def twins(
-        self, written: list[Any], found: list[Sample | Quarantined]
+        self, written: list[Any], judged: list[Sample | Quarantined]
     ) -> list[Sample | Quarantined]:
         """Set apart every sample whose id another sample of the run has too.
 
         Nobody can tell which one is right.
         """
         places: dict[str, list[int]] = {}
-        for index, one in enumerate(found):
-            if isinstance(one, Sample):
-                places.setdefault(str(one.id), []).append(index)
+        for index, outcome in enumerate(judged):
+            if isinstance(outcome, Sample):
+                places.setdefault(str(outcome.id), []).append(index)
         for same in (indices for indices in places.values() if len(indices) > 1):
             some = [
                 phrase("line {line} (sample {n})", line=self.line(written[i].start), n=i + 1)
@@ -205,11 +207,11 @@ class _Diagnosis:
             ]
             left_out = len(same) - len(some)
             more = [phrase("{n:,} more", n=left_out)] if left_out else []
-            due = phrase("expected once in a run, got {where}", where=both(some + more))
+            expectation = phrase("expected once in a run, got {where}", where=both(some + more))
             for index in same:
-                fault = Fault(written[index].at["id"], "id", written[index]["id"], due)
-                found[index] = self.quarantined(written[index], fault)
-        return found
+                fault = Fault(written[index].at["id"], "id", written[index]["id"], expectation)
+                judged[index] = self.quarantined(written[index], fault)
+        return judged
 
     def invalid(self, owner: Object, reason: str) -> Quarantined:
         """Turn the decoder's complaint about a path into line, field.
@@ -223,10 +225,12 @@ class _Diagnosis:
         missing = _MISSING.search(reason)
         if missing and isinstance(value, Object):
             lacking = phrase("{key} is missing", key=missing[1])
-            due = _due_instead(missing[1], value)
-            return self.quarantined(owner, Fault(value.start, lacking, UNSET, due))
-        due = expected(due_of(name, reason) or _plain(reason))
-        return self.quarantined(owner, Fault(holder.at.get(name, holder.start), name, value, due))
+            expectation = _due_instead(missing[1], value)
+            return self.quarantined(owner, Fault(value.start, lacking, UNSET, expectation))
+        expectation = expected(due_of(name, reason) or _plain(reason))
+        return self.quarantined(
+            owner, Fault(holder.at.get(name, holder.start), name, value, expectation)
+        )
 
     def quarantined(self, owner: Object, fault: Fault) -> Quarantined:
         value = "" if fault.value is UNSET else shown(fault.value)
@@ -251,13 +255,13 @@ class _Diagnosis:
         return self.unit.line + bisect_left(self.breaks, position)
 
 
-def _due_instead(key: str, there: Collection[str]) -> Phrase:
+def _due_instead(key: str, keys: Collection[str]) -> Phrase:
     """Return what is due under a key that is missing; another one may be a misspelling of it."""
-    due, hint = EXPECTED.get(key) or phrase("text"), did_you_mean(key, there)
+    expectation, hint = EXPECTED.get(key) or phrase("text"), did_you_mean(key, keys)
     if isinstance(hint, Phrase):
         word = hint.values["word"]
-        return phrase("expected {due} (Did you mean {word!r}?)", due=due, word=word)
-    return phrase("expected {due}", due=due)
+        return phrase("expected {due} (Did you mean {word!r}?)", due=expectation, word=word)
+    return phrase("expected {due}", due=expectation)
 
 
 def _names(reason: str) -> list[str]:
@@ -276,5 +280,5 @@ def _plain(reason: str) -> Clause:
 
     'Expected `str`, got …' gives 'str'.
     """
-    due = re.search(r"[Ee]xpected `([^`]+)`", reason)
-    return due[1].replace(" | null", "") if due else foreign(reason)
+    match = re.search(r"[Ee]xpected `([^`]+)`", reason)
+    return match[1].replace(" | null", "") if match else foreign(reason)

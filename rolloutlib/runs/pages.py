@@ -150,11 +150,14 @@ def pages_of(handle: int, chunk: Chunk) -> Iterator[Page]:
         raise Damage(phrase("a column of it ends outside of the file"))
     while at < end:
         fields, header = _header(handle, at, end)
-        unpacked, stored, due = fields.get(2, -1), fields.get(3, -1), fields.get(4)
+        unpacked, stored, checksum = fields.get(2, -1), fields.get(3, -1), fields.get(4)
         if unpacked < 0 or stored < 0 or at + header + stored > end:
             why = phrase("the page at byte {at:,} does not fit into its column", at=at)
             raise Damage(why)
-        if due is not None and zlib.crc32(os.pread(handle, stored, at + header)) != due % 2**32:
+        if (
+            checksum is not None
+            and zlib.crc32(os.pread(handle, stored, at + header)) != checksum % 2**32
+        ):
             why = phrase("the page at byte {at:,} does not match its checksum", at=at)
             raise Damage(why)
         yield Page(at, unpacked, stored)
@@ -215,7 +218,7 @@ def _list_head(data: bytes, place: int) -> tuple[int, int, int]:
 
 def _struct(data: bytes, place: int, depth: int) -> tuple[dict[int, Any], int]:
     """Return a struct's values by field, and where it ends."""
-    found: dict[int, Any] = {}
+    values: dict[int, Any] = {}
     field = 0
     while byte := _at(data, place):
         if byte >> 4:
@@ -224,10 +227,10 @@ def _struct(data: bytes, place: int, depth: int) -> tuple[dict[int, Any], int]:
             field, place = _integer(data, place + 1)
         kind = byte & 15
         if kind in _TRUTHS:
-            found[field] = _TRUTHS[kind]
+            values[field] = _TRUTHS[kind]
         else:
-            found[field], place = _value(data, place, kind, depth + 1)
-    return found, place + 1
+            values[field], place = _value(data, place, kind, depth + 1)
+    return values, place + 1
 
 
 def _value(data: bytes, place: int, kind: int, depth: int) -> tuple[Any, int]:
@@ -258,11 +261,11 @@ def _list(data: bytes, place: int, depth: int) -> tuple[list[Any], int]:
     size, kind, place = _list_head(data, place)
     if size > len(data) - place:  # each element has a byte
         raise _ShortError
-    found: list[Any] = []
+    items: list[Any] = []
     for _ in range(size):
         value, place = _value(data, place, kind, depth + 1)
-        found.append(value)
-    return found, place
+        items.append(value)
+    return items, place
 
 
 _VALUES = {_DOUBLE: _double, _BINARY: _text, _LIST: _list, _SET: _list, _STRUCT: _struct}

@@ -218,8 +218,8 @@ class Part:
         return copies, twins
 
     def _lines(self, rows: str) -> list[int]:
-        found: Any = self._run(f"SELECT line FROM {rows} ORDER BY line").fetchnumpy()["line"]
-        return found.tolist()
+        lines: Any = self._run(f"SELECT line FROM {rows} ORDER BY line").fetchnumpy()["line"]
+        return lines.tolist()
 
     @contextmanager
     def _listed(self, lines: Sequence[int]) -> Generator[str]:
@@ -239,18 +239,18 @@ class Part:
             query = f"SELECT arm, count(*) FROM {self.name}_all WHERE line IN (FROM {listed})"
             return dict(self._run(f"{query} GROUP BY arm ORDER BY arm").fetchall())
 
-    def sql(self, kept: Sequence[CountedRun], runs: Sequence[CountedRun]) -> str:
+    def sql(self, chosen: Sequence[CountedRun], runs: Sequence[CountedRun]) -> str:
         """Return the kept samples; a profile or seed that not every row names is its run's."""
         names = ", ".join(f"part.{_name(name)}" for name in (*SCHEMA.names, *self.beside))
-        filled = [name for name in ("profile", "seed") if self._gaps(name, kept)]
+        filled = [name for name in ("profile", "seed") if self._gaps(name, chosen)]
         for name in filled:
             values = " ".join(
                 f"WHEN arm = {quoted(run.arm)} AND run_id = {quoted(run.run_id)} "
                 f"THEN {_literal(getattr(run, name))}"
-                for run in kept
+                for run in chosen
             )
             names = names.replace(f"part.{_name(name)}", f"CASE {values} END AS {name}")
-        where = "" if len(kept) == len(runs) else f" WHERE {in_runs(kept)}"
+        where = "" if len(chosen) == len(runs) else f" WHERE {in_runs(chosen)}"
         return f"SELECT {names} FROM {self.name} AS part{where}"
 
     @staticmethod

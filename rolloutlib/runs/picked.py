@@ -50,15 +50,15 @@ def as_one(cell: object, name: str) -> object:
     """Return what several places hold as the one cell of a field, if they can be one."""
     if not isinstance(cell, Several):
         return cell
-    filled = [one for one in cell if one is not None]
+    filled = [item for item in cell if item is not None]
     if name in TAGS:
-        lists: list[list[object]] = [one if isinstance(one, list) else [one] for one in filled]
+        lists: list[list[object]] = [item if isinstance(item, list) else [item] for item in filled]
         return [*chain.from_iterable(lists)]
     if name == "error":
         return [*cell] or None  # whose absent ones source.yaml may name
     if name in ADDING and not isinstance(cell, Ambiguous):
         return _sum(cell) if filled else None
-    different = {word(one) for one in cell}
+    different = {word(item) for item in cell}
     return filled[0] if filled and len(different) == 1 else [*cell] if filled else None
 
 
@@ -67,8 +67,8 @@ def _sum(cells: Several) -> object:
     counts = [count_of(cell) for cell in cells if cell is not None]
     if None in counts:
         return [*cells]
-    told = [count for count in counts if count is not None]
-    total = sum(told, Decimal(0))
+    numbers = [count for count in counts if count is not None]
+    total = sum(numbers, Decimal(0))
     whole = total == total.to_integral_value()
     return None if None in cells else int(total) if whole else float(total)
 

@@ -82,13 +82,13 @@ def two_places(control: Path, treatment: Path) -> Two:
     folder = Path(commonpath([place.parent for place in places]))
     parts = [_under(place, folder, part) for place, part in zip(places, listings, strict=True)]
     files, refused, ignored = (
-        tuple(one for part in parts for one in getattr(part, name))
+        tuple(entry for part in parts for entry in getattr(part, name))
         for name in ("files", "refused", "ignored")
     )
     for path, part in zip((control, treatment), parts, strict=True):
         if not part.files:
-            due = part.refused[0].expectation
-            raise RunsError("{file}: {why}.", file=shown_path(path), why=due)
+            expectation = part.refused[0].expectation
+            raise RunsError("{file}: {why}.", file=shown_path(path), why=expectation)
     names = tuple(frozenset(file.name for file in part.files) for part in parts)
     globs = tuple(_glob(place, folder) for place in places)
     return Two(folder, Listing(files, refused, ignored), (names[0], names[1]), (globs[0], globs[1]))
@@ -99,8 +99,8 @@ def _under(place: Path, folder: Path, listing: Listing) -> Listing:
     at = place if place.is_dir() else place.parent
     prefix = "" if at == folder else f"{at.relative_to(folder).as_posix()}/"
 
-    def refused(one: Quarantined) -> Quarantined:
-        return replace(one, file=prefix + one.file)
+    def refused(entry: Quarantined) -> Quarantined:
+        return replace(entry, file=prefix + entry.file)
 
     return Listing(
         tuple(replace(file, name=prefix + file.name) for file in listing.files),

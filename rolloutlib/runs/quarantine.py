@@ -76,32 +76,32 @@ class Quarantined:
         """The same in English; it is written for each of many rows."""
         place = f"{self.file}:{self.line}" if self.line else self.file
         field = exact(self.field) if isinstance(self.field, str) else self.field
-        found = f" is {self.value}" if self.value else ""
-        return f"{place}: {field}{found}; {self.expectation}."
+        got = f" is {self.value}" if self.value else ""
+        return f"{place}: {field}{got}; {self.expectation}."
 
     @property
     def line_of_json(self) -> str:
         """A line of quarantine/: all in English, the message too, and which of it are phrases."""
-        told = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        phrases = {name: one for name, one in told.items() if isinstance(one, Phrase)}
-        english = {name: _written(one)[0] for name, one in phrases.items()}
-        line = json.dumps({**told, **english, "message": self.message})
-        more = ", ".join(f'"{name}": {_written(one)[1]}' for name, one in phrases.items())
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        phrases = {name: clause for name, clause in fields.items() if isinstance(clause, Phrase)}
+        english = {name: _written(clause)[0] for name, clause in phrases.items()}
+        line = json.dumps({**fields, **english, "message": self.message})
+        more = ", ".join(f'"{name}": {_written(clause)[1]}' for name, clause in phrases.items())
         return f'{line[:-1]}, "phrases": {{{more}}}}}' if phrases else line
 
     @classmethod
     def of_json(cls, line: str) -> Quarantined:
         """Return what a line of quarantine/ holds."""
-        found = json.loads(line)
-        told: dict[str, Any] = {name: found[name] for name in cls.__dataclass_fields__}
-        told.update(msgspec.convert(found.get("phrases", {}), dict[str, Phrase]))
-        return cls(**told)
+        written = json.loads(line)
+        fields: dict[str, Any] = {name: written[name] for name in cls.__dataclass_fields__}
+        fields.update(msgspec.convert(written.get("phrases", {}), dict[str, Phrase]))
+        return cls(**fields)
 
 
 @lru_cache(maxsize=1024)  # most rows share what is due
-def _written(told: Phrase) -> tuple[str, str]:
+def _written(clause: Phrase) -> tuple[str, str]:
     """Return a phrase in English, and as JSON."""
-    return str(told), json.dumps(msgspec.to_builtins(told))
+    return str(clause), json.dumps(msgspec.to_builtins(clause))
 
 
 class UnknownWord(NamedTuple):
@@ -146,9 +146,9 @@ def verbatim(data: bytes) -> str:
 
 
 @lru_cache(maxsize=4096)  # a fault of one kind may be in every row
-def expected(due: Clause) -> Phrase:
+def expected(expectation: Clause) -> Phrase:
     """Return an expectation of what is due; the same one for each row that lacks the same."""
-    return phrase("expected {due}", due=due)
+    return phrase("expected {due}", due=expectation)
 
 
 def field_of_run(field: str, run: str) -> Phrase:
@@ -156,21 +156,21 @@ def field_of_run(field: str, run: str) -> Phrase:
     return phrase("{field} of run {run}", field=field, run=exact(run))
 
 
-def further_rows(file: str, arm: str | None, rows: int, *, told: int) -> Quarantined:
-    """Stand for bad rows of a file that are not told one by one, of which `told` are."""
+def further_rows(file: str, arm: str | None, rows: int, *, detailed: int) -> Quarantined:
+    """Stand for bad rows of a file that are not told one by one, of which `detailed` are."""
     field = phrase("{rows:,} further bad rows", rows=rows)
-    due = phrase("expected as in the {told:,} rows told one by one", told=told)
-    return Quarantined(file, 0, field, "", due, "", rows, arm)
+    expectation = phrase("expected as in the {told:,} rows told one by one", told=detailed)
+    return Quarantined(file, 0, field, "", expectation, "", rows, arm)
 
 
 def twin(
     file: str, line: int, sample: str, lines: Sequence[int], text: str, arm: str | None
 ) -> Quarantined:
     """Refuse one of several samples of a run that have the same id."""
-    told, more = both([str(one) for one in lines[:_SOME]]), len(lines) - _SOME
+    places, more = both([str(number) for number in lines[:_SOME]]), len(lines) - _SOME
     if more > 0:
-        told = phrase("{names} and {n:,} more", names=told, n=more)
-    value = phrase("{id} on lines {lines}", id=shown(sample), lines=told)
+        places = phrase("{names} and {n:,} more", names=places, n=more)
+    value = phrase("{id} on lines {lines}", id=shown(sample), lines=places)
     return Quarantined(file, line, phrase("sample id"), value, _ID_ONCE, text, arm=arm)
 
 
@@ -184,7 +184,7 @@ def write_quarantine(
     Writing the same rows twice gives the same bytes; files of an earlier, different read are left
     alone.
     """
-    digests = {one.name: one.sha256 for one in inputs}
+    digests = {file.name: file.sha256 for file in inputs}
     lines: dict[str, list[str]] = {}
     for row in rows:
         lines.setdefault(digests[row.file] or _UNREAD, []).append(row.line_of_json)

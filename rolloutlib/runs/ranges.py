@@ -130,8 +130,8 @@ def _moment(time: datetime, timezone: str | None) -> datetime | Phrase:
     """Return a time in UTC; without an offset it is one of the zone's clocks."""
     if time.tzinfo is not None:
         offset = time.utcoffset() or timedelta(0)
-        known = _WESTERNMOST <= offset <= _EASTERNMOST
-        return time.astimezone(UTC) if known else phrase("an offset from -12:00 to +14:00")
+        is_real = _WESTERNMOST <= offset <= _EASTERNMOST
+        return time.astimezone(UTC) if is_real else phrase("an offset from -12:00 to +14:00")
     if timezone is None:
         return NO_OFFSET
     zone = ZoneInfo(timezone)

@@ -70,9 +70,9 @@ def raw_parquet(connection: duckdb.DuckDBPyConnection, file: RunFile) -> RawTabl
             [opened.metadata.row_group(g).num_rows for g in range(opened.num_row_groups)]
         )
         groups = np.searchsorted(ends, np.asarray(lines) - 1, side="right")
-        for group, found in groupby(zip(groups.tolist(), lines, strict=True), lambda pair: pair[0]):
+        for group, pairs in groupby(zip(groups.tolist(), lines, strict=True), lambda pair: pair[0]):
             first = int(ends[group - 1]) if group else 0
-            places = [line for _, line in found]
+            places = [line for _, line in pairs]
             cells = taken(opened.read_row_group(group), [line - 1 - first for line in places])
             for line, row in zip(places, parquet_cells(cells), strict=True):
                 yield Row(line, row, "")
@@ -106,8 +106,8 @@ def raw_csv(connection: duckdb.DuckDBPyConnection, file: RunFile, data: bytes) -
         names = table.column_names[:-1]
         relation, types = registered(connection, table), dict.fromkeys(names, "VARCHAR")
 
-    def rows_at(wanted: Sequence[int]) -> Iterator[Row]:
-        places = set(wanted)
+    def rows_at(lines: Sequence[int]) -> Iterator[Row]:
+        places = set(lines)
         for line, cells, text, _ in csv_records(data.decode(), delimiter=file.delimiter):
             if line in places:
                 yield Row(line, named_cells(names, cells), text)

@@ -52,9 +52,9 @@ def raw_lines(connection: duckdb.DuckDBPyConnection, file: RunFile, data: bytes)
         return None
     relation = registered(connection, table)
 
-    def rows_at(wanted: Sequence[int]) -> Iterator[Row]:
+    def rows_at(numbers: Sequence[int]) -> Iterator[Row]:
         lines = data.splitlines()
-        for line in wanted:
+        for line in numbers:
             yield Row(line, read_object(lines[line - 1]), lines[line - 1].decode())
 
     types = types_of(connection, relation)
@@ -108,9 +108,9 @@ def _parsed(data: bytes, schema: pa.Schema | None = None, further: str = "infer"
 
 def _columns_of(table: pa.Table, *, times: bool = False) -> pa.Schema:
     """Return the columns, or only those in which Arrow would see `times`: they are texts."""
-    seen = {field.name: field.type for field in table.schema}
-    kinds = {n: pa.string() if pa.types.is_timestamp(t) else t for n, t in seen.items()}
-    return pa.schema([(n, t) for n, t in kinds.items() if not times or t != seen[n]])
+    types = {field.name: field.type for field in table.schema}
+    kinds = {n: pa.string() if pa.types.is_timestamp(t) else t for n, t in types.items()}
+    return pa.schema([(n, t) for n, t in kinds.items() if not times or t != types[n]])
 
 
 def _has_many_keys(data: bytes) -> bool:

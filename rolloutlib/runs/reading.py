@@ -17,9 +17,9 @@ import pyarrow as pa
 from msgspec import UNSET
 
 from rolloutlib.doors.refusal import DoorError
+from rolloutlib.limits import FOLDER_BYTES, ROWS
 from rolloutlib.runs.account import Runs
 from rolloutlib.runs.agreement import check_rates
-from rolloutlib.runs.asked import Asked
 from rolloutlib.runs.budget import Budget
 from rolloutlib.runs.columnar import read_columns, with_decimal, without_empty
 from rolloutlib.runs.columns import TEXTS
@@ -57,6 +57,7 @@ from rolloutlib.runs.raw import RAW_TEXTS, raw_parquet
 from rolloutlib.runs.raw_lines import raw_text
 from rolloutlib.runs.ready import Ready, beside_of, columns_of, note_labels
 from rolloutlib.runs.run_info import Reported, RunInfo, flat_info, info_of
+from rolloutlib.runs.scope import Scope
 from rolloutlib.runs.second_look import second_look
 from rolloutlib.runs.tally import ENVELOPES, Aside, Tally
 from rolloutlib.runs.unwrapped import refused_run, scanned, scanned_paths, unwrapped
@@ -79,7 +80,7 @@ _RUNS_A_BATCH = 64  # small enough for their samples to stay in the processor's 
 class _Reader:
     """Collects what the files give, a batch of runs at a time."""
 
-    asked: Asked
+    scope: Scope
     spec: SourceSpec | None
     gathered: Gathered
     budget: Budget
@@ -106,18 +107,18 @@ class _Reader:
         """Read a flat file, or return the envelopes that another holds."""
         if file.kind == ".parquet":
             rows = check_parquet(file, self.budget.still)
-            self.budget.add_rows(rows)
+            self.budget.add(ROWS, rows)
             if dialect := self.take_columns(file, b""):
                 self.tally.files.append((file.name, digest_of(file), dialect))
                 return []
             check_patient(file, rows)
         packed, digest = read_bytes(file)
-        self.budget.add_bytes(len(packed))
+        self.budget.add(FOLDER_BYTES, len(packed))
         try:
             file, data = unwrapped(file, packed, self.spec)
         except DoorError as error:
             return self.leave(file, error, digest, alone=among == 1)
-        self.budget.add_bytes(0 if file.as_it_is else len(data))
+        self.budget.add(FOLDER_BYTES, 0 if file.as_it_is else len(data))
         if not data.strip():
             self.tally.refuse_file(empty(file, alone=among == 1), digest)
             return []
@@ -125,8 +126,8 @@ class _Reader:
             self.tally.unread.append(file.name)
             return []
         if is_flat(file, data, self.spec):
-            with scanned(file, data) as there:
-                dialect = self.take_columns(there, data) or self.take_flat(there, data)
+            with scanned(file, data) as text_file:
+                dialect = self.take_columns(text_file, data) or self.take_flat(text_file, data)
             self.tally.files.append((file.name, digest, dialect))
             return []
         self.tally.files.append((file.name, digest, ENVELOPES))
@@ -154,42 +155,42 @@ class _Reader:
     def take(self, units: Sequence[Unit]) -> None:
         """Read a batch of envelopes; those whose keys do not add up are looked at again."""
         outcomes = [self.judged(open_run(unit)) for unit in units]
-        ready = [one for one in outcomes if isinstance(one, Ready)]
-        columns, arms = columns_of(ready), [one.info.arm for one in ready]
-        found = [one.found for one in ready]
-        again = second_look(found, arms, columns)
-        if any(new is not old for new, old in zip(again, found, strict=True)):
+        ready = [run for run in outcomes if isinstance(run, Ready)]
+        columns, arms = columns_of(ready), [run.info.arm for run in ready]
+        opened = [run.found for run in ready]
+        again = second_look(opened, arms, columns)
+        if any(new is not old for new, old in zip(again, opened, strict=True)):
             fresh = iter(again)
             outcomes = [
-                self.judged(next(fresh)) if isinstance(one, Ready) else one for one in outcomes
+                self.judged(next(fresh)) if isinstance(run, Ready) else run for run in outcomes
             ]
-            ready = [one for one in outcomes if isinstance(one, Ready)]
+            ready = [run for run in outcomes if isinstance(run, Ready)]
             columns = columns_of(ready)
-        for one in outcomes:
-            self.book(one)
+        for run in outcomes:
+            self.book(run)
         arrays = columns.arrays | beside_of(ready, self.gathered.texts)
-        self.gathered.append([one.info for one in ready], arrays)
+        self.gathered.append([run.info for run in ready], arrays)
 
-    def judged(self, found: FoundRun | Quarantined) -> Ready | Aside | Quarantined:
+    def judged(self, opened: FoundRun | Quarantined) -> Ready | Aside | Quarantined:
         """Sort one run: evidence, of another review, or refused by the first rule it breaks."""
-        if isinstance(found, Quarantined):
-            return found
-        run = found.envelope
+        if isinstance(opened, Quarantined):
+            return opened
+        run = opened.envelope
         try:
-            told, latest = run.started_at, self.asked.latest
-            started_at = started_at_of(told, latest) if told else None
+            written, latest = run.started_at, self.scope.latest
+            started_at = started_at_of(written, latest) if written else None
             stage = None if run.stage is UNSET else run.stage
-            if other := self.asked.of_another_review(stage, started_at):
-                self.tally.note_before(found, stage, self.asked.stage)
-                return Aside(found.unit.file, other, run.arm or "", run.run_id, found.rows)
-            arm, profile = arm_of(run, self.asked.flags_arms), profile_of(run)
-            check_evidence(found)
-            check_rates(found)
+            if other := self.scope.of_another_review(stage, started_at):
+                self.tally.note_before(opened, stage, self.scope.stage)
+                return Aside(opened.unit.file, other, run.arm or "", run.run_id, opened.rows)
+            arm, profile = arm_of(run, self.scope.flags_arms), profile_of(run)
+            check_evidence(opened)
+            check_rates(opened)
             note_labels(run, self.gathered.labels)
         except RefusedError as error:
-            refused = found.refused(error.field, error.value, error.expectation)
-            return replace(refused, arm=refused.arm or implied_arm(run, self.asked.flags_arms))
-        return Ready(info_of(found, arm, profile, started_at), found)
+            refused = opened.refused(error.field, error.value, error.expectation)
+            return replace(refused, arm=refused.arm or implied_arm(run, self.scope.flags_arms))
+        return Ready(info_of(opened, arm, profile, started_at), opened)
 
     def take_columns(self, file: RunFile, data: bytes) -> str | None:
         """Read a flat table as columns; its dialect, or None where it has to go row by row."""
@@ -213,7 +214,7 @@ class _Reader:
             spec = spec.told_of(texts=bool(self.gathered.texts))
             spec = without_empty(connection, raw, spec)
             spec = with_decimal(connection, raw, spec, file.delimiter)
-            part = read_columns(connection, raw, spec, self.asked)
+            part = read_columns(connection, raw, spec, self.scope)
         except _UNREADABLE:  # the careful reader says what is wrong
             self.budget.still()
             part = None
@@ -222,7 +223,7 @@ class _Reader:
         if part is None:
             return None
         self.tally.add(file.name, spec, part.read, part)
-        self.tally.aside += [Aside(file.name, *one) for one in part.set_aside]
+        self.tally.aside += [Aside(file.name, *rows) for rows in part.set_aside]
         self.gathered.add_part(part.relation, part.infos, part.beside, numbered=part.numbered)
         return spec.dialect
 
@@ -230,31 +231,31 @@ class _Reader:
         """Read a flat table row by row and return its dialect."""
         if file.kind != ".parquet":
             check_patient(file, data.count(b"{" if file.kind == ".json" else b"\n"))
-        flat = read_flat(file, data, self.spec, self.asked.latest, texts=bool(self.gathered.texts))
+        flat = read_flat(file, data, self.spec, self.scope.latest, texts=bool(self.gathered.texts))
         self.keep_flat(file.name, flat)
         return flat.spec.dialect
 
-    def keep_flat(self, file: str, found: FlatRuns) -> None:
+    def keep_flat(self, file: str, table: FlatRuns) -> None:
         """Keep a flat table's runs; a status that it cannot express is unknown in all its rows."""
-        stage = found.spec.constants.stage
-        judged = [self.of_this_review(file, run, stage) for run in found.runs]
-        kept = [run for run in judged if run.samples]
-        mine, every = (sum(len(run.samples) for run in runs) for runs in (kept, found.runs))
-        self.tally.add(file, found.spec, found.read - every + mine, found)
-        infos = [flat_info(run, file, stage) for run in kept]
+        stage = table.spec.constants.stage
+        judged = [self.of_this_review(file, run, stage) for run in table.runs]
+        reviewed = [run for run in judged if run.samples]
+        own, every = (sum(len(run.samples) for run in runs) for runs in (reviewed, table.runs))
+        self.tally.add(file, table.spec, table.read - every + own, table)
+        infos = [flat_info(run, file, stage) for run in reviewed]
         for info in infos:
-            numbered, exploded = not found.spec.columns.sample_id, bool(found.spec.explode)
+            numbered, exploded = not table.spec.columns.sample_id, bool(table.spec.explode)
             self.gathered.add(info, numbered=numbered, exploded=exploded)
-        self.gathered.mapped.update(found.spec.beside)
-        self.gathered.append(infos, run_columns(kept, found.spec))
+        self.gathered.mapped.update(table.spec.beside)
+        self.gathered.append(infos, run_columns(reviewed, table.spec))
 
     def of_this_review(self, file: str, run: FlatRun, stage: int | None) -> FlatRun:
         """Return a run's rows that are of this review; the others are set aside."""
-        reasons = [self.asked.of_another_review(stage, time) for time in run.times]
+        reasons = [self.scope.of_another_review(stage, time) for time in run.times]
         for reason, rows in Counter(filter(None, reasons)).items():
             self.tally.aside.append(Aside(file, reason, run.arm, run.run_id, rows))
-        kept = [place for place, reason in enumerate(reasons) if not reason]
-        times, samples = ([of[place] for place in kept] for of in (run.times, run.samples))
+        places = [place for place, reason in enumerate(reasons) if not reason]
+        times, samples = ([of[place] for place in places] for of in (run.times, run.samples))
         return run._replace(times=times, samples=samples)
 
     def book(self, outcome: Ready | Aside | Quarantined) -> None:
@@ -309,9 +310,9 @@ def read_runs(  # noqa: PLR0913 -- each decides what is read
     named, everything, spec = path if isinstance(path, Place) else place_of(path, source)
     listing = everything.without(skip)
     connection, budget = connect(scanned_paths(listing.files)), Budget()
-    labels, told = set(spec.labels if spec else ()), TEXTS if texts else ()
-    asked = Asked(stage, as_of, latest_start(as_of, now), flags_arms or {})
-    reader = _Reader(asked, spec, Gathered(connection, labels=labels, texts=told), budget)
+    labels, text_names = set(spec.labels if spec else ()), TEXTS if texts else ()
+    scope = Scope(stage, as_of, latest_start(as_of, now), flags_arms or {})
+    reader = _Reader(scope, spec, Gathered(connection, labels=labels, texts=text_names), budget)
     with budget.over(connection):
         reader.read_all(listing.files, on_progress or (lambda _done, _total: None))
         budget.file = ""

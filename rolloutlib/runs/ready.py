@@ -43,25 +43,25 @@ def beside_of(ready: Sequence[Ready], texts: Iterable[str]) -> dict[str, pa.Arra
     return columns_beside(samples) | texts_of(samples, texts)
 
 
-def note_labels(run: Envelope, known: set[str]) -> None:
+def note_labels(run: Envelope, noted: set[str]) -> None:
     """Add the labels and scorers of a run's samples to those that are known.
 
     Raises:
         RefusedError: then there would be more than a source may have.
     """
     samples = run.result.samples
-    labels = {*labels_in(known)}.union(*(one.segments for one in samples if one.segments))
-    scorers = {SCORER + name for one in samples if one.scores for name in one.scores}
-    scorers |= {*filter(is_scorer, known)}
+    labels = {*labels_in(noted)}.union(*(sample.segments for sample in samples if sample.segments))
+    scorers = {SCORER + name for sample in samples if sample.scores for name in sample.scores}
+    scorers |= {*filter(is_scorer, noted)}
     for field, every in (("segments", labels), ("scores", scorers)):
         if len(every) > MOST_SEGMENTS:
             expected = phrase(
                 "expected at most {most} names of {field} in all runs together",
                 most=MOST_SEGMENTS, field=field,
             )  # fmt: skip
-            raise RefusedError(field, min(every - known), expected)
-    known.update(labels, scorers)
+            raise RefusedError(field, min(every - noted), expected)
+    noted.update(labels, scorers)
 
 
 def _samples(ready: Sequence[Ready]) -> list[Sample]:
-    return [sample for one in ready for sample in one.found.envelope.result.samples]
+    return [sample for run in ready for sample in run.found.envelope.result.samples]

@@ -15,8 +15,8 @@ from rolloutlib.runs.casts import own_statuses
 from rolloutlib.runs.cells import cell_reader
 from rolloutlib.runs.columns import Sample
 from rolloutlib.runs.decimals import hint
-from rolloutlib.runs.due import expected_of
 from rolloutlib.runs.envelopes import EXPECTED
+from rolloutlib.runs.expectations import expected_of
 from rolloutlib.runs.failures import FAILED, failed_of, failure_words
 from rolloutlib.runs.further import is_scorer
 from rolloutlib.runs.grouping import Mapped, RunCells
@@ -43,8 +43,8 @@ __all__ = ["RowMapping"]
 
 def _template_key(cells: Mapping[str, object]) -> str | None:
     """Return the key by which an object says that its provider measured nothing."""
-    told = (key for key, cell in cells.items() if cell and names_provider(key))
-    return next((key for key in told if template_in(cells[key])), None)
+    keys = (key for key, cell in cells.items() if cell and names_provider(key))
+    return next((key for key in keys if template_in(cells[key])), None)
 
 
 _JUDGED = {
@@ -70,9 +70,9 @@ class _Unjudged(Sample, rename="camel", gc=False):
     status: Literal["error"] | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
-def _lacks_offset(due: Phrase) -> bool:
+def _lacks_offset(expectation: Phrase) -> bool:
     """Whether an offset is what is due, with or without more that may be said."""
-    return NO_OFFSET in (due, due.values.get("due"))
+    return NO_OFFSET in (expectation, expectation.values.get("due"))
 
 
 class RowMapping:
@@ -101,10 +101,9 @@ class RowMapping:
         self.kind = Sample if spec.outcome else _Unjudged
         self.statuses = spec.statuses or own_statuses(spec)
         self.spelled = truths(self.statuses)
-        mapped = spec.columns.mapped.items()
         self.readers = {
             name: (column, cell_reader(name, column, spec, latest))
-            for name, column in mapped
+            for name, column in spec.columns.mapped.items()
             if name not in {"status", "passed", "error"}
         }
         failed = spec.columns.error
@@ -117,7 +116,11 @@ class RowMapping:
         }
         words = {"issues", "suggested_tags"} & spec.columns.mapped.keys() - {*lists}
         self.start |= {WIRE[name]: () for name in words}
-        self.expected: dict[str, Phrase] = {
+        self.expected = self._expected()
+
+    def _expected(self) -> dict[str, Phrase]:
+        """Return what is expected under each name, whatever stands there."""
+        expected: dict[str, Phrase] = {
             **EXPECTED,
             "status": phrase(
                 "one of {words}; name others under statuses: in source.yaml", words=[*self.statuses]
@@ -127,26 +130,26 @@ class RowMapping:
                 due=EXPECTED["difficulty"],
             ),
         }
-        if failed:
-            self.expected["error"] = phrase("one of {words}", words=[*failure_words(failed)])
-        self.expected |= dict.fromkeys(spec.segments, _LABEL)
+        if failed := self.spec.columns.error:
+            expected["error"] = phrase("one of {words}", words=[*failure_words(failed)])
+        return expected | dict.fromkeys(self.spec.segments, _LABEL)
 
     def unless_swallowing(
-        self, one: Mapped | Quarantined, inside: Mapping[int, Sequence[Row]], arms: set[str]
+        self, mapped: Mapped | Quarantined, inside: Mapping[int, Sequence[Row]], arms: set[str]
     ) -> Mapped | Quarantined:
         """Refuse a row of whose lines some are rows of these arms: a quote was not closed."""
-        if isinstance(one, Quarantined):
-            return one
-        judged = [self.judged(line) for line in inside.get(one.row.line, ())]
+        if isinstance(mapped, Quarantined):
+            return mapped
+        judged = [self.judged(line) for line in inside.get(mapped.row.line, ())]
         lost = [line for line in judged if isinstance(line, Mapped) and line.run.arm in arms]
         if not lost:
-            return one
+            return mapped
         got = phrase(
             "a quoted cell swallows {rows:,} rows, from line {line} on",
             rows=len(lost), line=lost[0].row.line,
         )  # fmt: skip
-        what = got, "", phrase("expected the quote to be closed in its own row"), one.row.text
-        return Quarantined(self.file, one.row.line, *what, 1 + len(lost), one.run.arm)
+        what = got, "", phrase("expected the quote to be closed in its own row"), mapped.row.text
+        return Quarantined(self.file, mapped.row.line, *what, 1 + len(lost), mapped.run.arm)
 
     def row(self, row: Row) -> Mapped | Quarantined:
         """Turn a row into a sample, or say what is wrong with it."""
@@ -183,13 +186,13 @@ class RowMapping:
         self, row: Row, column: ColumnSpec, read: Callable[[object], object]
     ) -> dict[str, object]:
         """Return what a row says of a call that failed: an error, whatever else is said of it."""
-        told = read(cell_of(row.cells, "error", column, row.root))
-        if told is None:
+        failed = read(cell_of(row.cells, "error", column, row.root))
+        if failed is None:
             return {}
-        if not isinstance(told, bool):
-            return {"error": [told]}  # which no rule allows
-        said: dict[str, object] = {"status": "error"} if told else {}
-        return said if self.outcome else {**said, "error": FAILED[told]}
+        if not isinstance(failed, bool):
+            return {"error": [failed]}  # which no rule allows
+        values: dict[str, object] = {"status": "error"} if failed else {}
+        return values if self.outcome else {**values, "error": FAILED[failed]}
 
     def refused(self, row: Row, wire: str) -> Quarantined:
         """Say what was expected of a row's field, which messages name as the source does."""
@@ -200,19 +203,19 @@ class RowMapping:
         name = next((name for name, other in WIRE.items() if other == wire), wire)
         column = self.column_of(name)
         cell = column and cell_of(row.cells, name, column, row.root)
-        due = self.expected.get(wire) or (_LABEL if wire in self.spec.segments else _TEXT)
+        expectation = self.expected.get(wire) or (_LABEL if wire in self.spec.segments else _TEXT)
         if column is not None and (name in _JUDGED or is_scorer(name)):
-            due = expected_of(name, column, self.spec, cell, self.latest)
+            expectation = expected_of(name, column, self.spec, cell, self.latest)
             if not self.spec.decimal and (mark := hint(cell)):
-                due = phrase("{due}{hint}", due=due, hint=mark)
-            if name == "started_at" and not self.untimed and _lacks_offset(due):
+                expectation = phrase("{due}{hint}", due=expectation, hint=mark)
+            if name == "started_at" and not self.untimed and _lacks_offset(expectation):
                 self.untimed = str(cell)
         if wire == "status" and cell is not None:
             self.words[word(cell), self.arm(row)] += 1
         where: Clause = column.column if column else name
         if row.item:
             where = phrase("{field} of item {item}", field=where, item=row.item)
-        what = where, shown(cell), expected(due), self.text(row)
+        what = where, shown(cell), expected(expectation), self.text(row)
         return Quarantined(self.file, row.line, *what, arm=self.arm(row))
 
     def column_of(self, name: str) -> ColumnSpec | None:

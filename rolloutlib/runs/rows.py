@@ -94,8 +94,7 @@ _UTF8 = phrase("expected UTF-8, or the file's encoding: in source.yaml")
 
 
 def _read_csv(file: RunFile, data: bytes, escape: str | None) -> Rows:
-    text = data.decode("utf-8", "surrogateescape")
-    records = csv_records(text, escape, file.delimiter)
+    records = csv_records(data.decode("utf-8", "surrogateescape"), escape, file.delimiter)
     first = next(records, Record(1, [], ""))
     header = first.cells
     twice = [name for name, count in Counter(header).items() if count > 1]
@@ -104,37 +103,51 @@ def _read_csv(file: RunFile, data: bytes, escape: str | None) -> Rows:
             "{file}:1: the header names {column} twice; expected each column once.",
             file=file.name, column=shown(twice[0]),
         )  # fmt: skip
-    found = Rows(tuple(header), [], [], {})
+    rows = Rows(tuple(header), [], [], {})
     broken, longer = [first] if first.fault else list[Record](), 0
     for record in records:
-        line, cells, text, fault = record
-        if (
-            broken
-            and not fault
-            and len(cells) < len(header)
-            and broken[-1].line == found.bad[-1].line
-        ):
-            found.bad[-1] = replace(found.bad[-1], text=f"{found.bad[-1].text}\n{text}")
-            continue  # the rest of a text whose quotes are broken is no row of its own
-        problem = _csv_problem(header, record)
-        longer += len(cells) > len(header)
-        broken += [record] if fault else []
-        if problem:
-            found.bad.append(Quarantined(file.name, line, problem[0], "", problem[1], text))
-        else:
-            found.rows.append(Row(line, named_cells(header, cells), text))
-            if "\n" in text and (inside := _lines_inside(header, record, file.delimiter)):
-                found.inside[line] = inside
-    if broken and not found.rows:
-        place, (got, due) = f"{file.name}:{broken[0].line}", broken[0].fault or ("", "")
-        raise RunsError("{place}: {got}; {due}.", place=place, got=got, due=due)
-    if longer and not found.rows:
+        if broken and _is_rest_of(broken[-1], record, rows):
+            rows.bad[-1] = replace(rows.bad[-1], text=f"{rows.bad[-1].text}\n{record.text}")
+            continue
+        longer += len(record.cells) > len(header)
+        broken += [record] if record.fault else []
+        _add_record(rows, record, file)
+    if not rows.rows:
+        _require_rows(file, broken, longer, len(header))
+    return rows
+
+
+def _is_rest_of(broken: Record, record: Record, rows: Rows) -> bool:
+    """Whether a record is the rest of a text whose quotes are broken, which is no row of its own.
+
+    So it is right below one, with too few cells.
+    """
+    is_short = not record.fault and len(record.cells) < len(rows.columns)
+    return is_short and broken.line == rows.bad[-1].line
+
+
+def _add_record(rows: Rows, record: Record, file: RunFile) -> None:
+    """Add a record to the rows, or to the bad ones."""
+    header, (line, cells, text, _) = list(rows.columns), record
+    if problem := _csv_problem(header, record):
+        rows.bad.append(Quarantined(file.name, line, problem[0], "", problem[1], text))
+        return
+    rows.rows.append(Row(line, named_cells(header, cells), text))
+    if "\n" in text and (inside := _lines_inside(header, record, file.delimiter)):
+        rows.inside[line] = inside
+
+
+def _require_rows(file: RunFile, broken: Sequence[Record], longer: int, columns: int) -> None:
+    """Say why no row can be read, if quotes or the number of cells are why."""
+    if broken:
+        place, (got, expectation) = f"{file.name}:{broken[0].line}", broken[0].fault or ("", "")
+        raise RunsError("{place}: {got}; {due}.", place=place, got=got, due=expectation)
+    if longer:
         raise RunsError(
             "{file}: every row has more values than the header's {n} columns; name the extra "
             "column, or say delimiter: in source.yaml.",
-            file=file.name, n=len(header),
+            file=file.name, n=columns,
         )  # fmt: skip
-    return found
 
 
 def named_cells(header: Sequence[str], cells: Sequence[str]) -> dict[str, str | None]:
@@ -182,8 +195,8 @@ def _csv_problem(header: list[str], record: Record) -> tuple[Phrase, Phrase] | N
     if fault:
         return fault
     if len(cells) != len(header):
-        due = phrase("expected {n} as in the header", n=len(header))
-        return phrase("the row has {n} values", n=len(cells)), due
+        expectation = phrase("expected {n} as in the header", n=len(header))
+        return phrase("the row has {n} values", n=len(cells)), expectation
     if "\0" in text:
         return phrase("the row has a NUL byte"), phrase("expected text")
     try:

@@ -74,9 +74,11 @@ class RunInfo:
     files: tuple[str, ...] = ()
 
 
-def info_of(found: FoundRun, arm: str, profile: str | None, started_at: datetime | None) -> RunInfo:
+def info_of(
+    opened: FoundRun, arm: str, profile: str | None, started_at: datetime | None
+) -> RunInfo:
     """Describe a run envelope whose arm, profile and start are settled."""
-    run = found.envelope
+    run = opened.envelope
     samples = run.result.samples
     meta = run.dataset_meta or DatasetMeta()
     flags = run.flags or meta.feature_flags
@@ -91,8 +93,8 @@ def info_of(found: FoundRun, arm: str, profile: str | None, started_at: datetime
         replicate=_replicate(run.run_id, arm, seed, samples),
         n=len(samples),
         reported=_reported(run.result.metrics),
-        file=found.unit.file,
-        line=found.unit.line,
+        file=opened.unit.file,
+        line=opened.unit.line,
         flags=tuple(sorted(short_flags(flags).items())) if flags else None,
         strategy_hash=meta.strategy_hash or None,
         simulated=run.simulated is True or meta.simulated is True,
@@ -102,9 +104,11 @@ def info_of(found: FoundRun, arm: str, profile: str | None, started_at: datetime
 
 def _reported(metrics: Metrics) -> Reported | None:
     """Return a run's own summary, where it has all of it."""
-    told = metrics.pass_rate, metrics.avg_score, metrics.avg_latency, metrics.vetoed_pct
-    rate, score, latency, vetoed = (float("nan") if one is UNSET else one for one in told)
-    return None if UNSET in told else Reported(rate, score, latency, vetoed)
+    averages = metrics.pass_rate, metrics.avg_score, metrics.avg_latency, metrics.vetoed_pct
+    rate, score, latency, vetoed = (
+        float("nan") if average is UNSET else average for average in averages
+    )
+    return None if UNSET in averages else Reported(rate, score, latency, vetoed)
 
 
 def flat_info(run: FlatRun, file: str, stage: int | None) -> RunInfo:
@@ -134,8 +138,8 @@ def _replicate(run_id: str, arm: str, seed: int | None, samples: Sequence[Sample
     try:
         text = "\x1f".join(sorted(prompts))
     except TypeError:  # an integer id, or none
-        known = None not in prompts and UNSET not in prompts
-        text = "\x1f".join(sorted(map(str, prompts))) if known else ""
+        is_known = None not in prompts and UNSET not in prompts
+        text = "\x1f".join(sorted(map(str, prompts))) if is_known else ""
     key = f"{arm}\x1f{seed}\x1f{text}" if text and seed is not None else run_id
     return short_digest(key)
 
@@ -193,14 +197,14 @@ def merged(pieces: Sequence[RunInfo]) -> RunInfo:
     first = pieces[0]
     if len(pieces) == 1:
         return first
-    told = {
+    shared = {
         field: next(filter(_is_known, (getattr(piece, field) for piece in pieces)), None)
         for field in _ONE_A_RUN
     }
     files = tuple(dict.fromkeys(piece.file for piece in pieces))
     replicates = sorted({piece.replicate for piece in pieces})
     return replace(
-        first, **told, n=sum(piece.n for piece in pieces), reported=None,
+        first, **shared, n=sum(piece.n for piece in pieces), reported=None,
         started_at=min(filter(None, (piece.started_at for piece in pieces)), default=None),
         last_at=max(filter(None, (piece.last_at for piece in pieces)), default=None),
         simulated=any(piece.simulated for piece in pieces), files=files if len(files) > 1 else (),

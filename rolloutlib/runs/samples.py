@@ -189,7 +189,7 @@ def _cast(field: pa.Field, schema: nw.Schema, where: Clause) -> nw.Expr:
             "{where} has no column {name!r}, only {names}.{hint}",
             where=where, name=field.name, names=names, hint=hint,
         )  # fmt: skip
-    (wanted, accepted), got = _TYPES[field.type], schema[field.name]
+    (target, accepted), got = _TYPES[field.type], schema[field.name]
     if not isinstance(got, (*accepted, nw.Unknown)):
         raise RunsError(
             "{where}: column {name!r} is of type {type}; expected {due}.",
@@ -201,8 +201,8 @@ def _cast(field: pa.Field, schema: nw.Schema, where: Clause) -> nw.Expr:
             "{where}: column {name!r} has times without a zone; expected {due}.",
             where=where, name=field.name, due=field.type,
         )  # fmt: skip
-    same = got == wanted or isinstance(got, nw.Datetime | nw.List)
-    return column if same else column.cast(wanted)
+    same = got == target or isinstance(got, nw.Datetime | nw.List)
+    return column if same else column.cast(target)
 
 
 def _check_values(lazy: nw.LazyFrame[Any], where: Clause, extras: Sequence[str]) -> None:
@@ -217,15 +217,15 @@ def _check_values(lazy: nw.LazyFrame[Any], where: Clause, extras: Sequence[str])
               for name, (most, _) in COUNTED.items()]  # fmt: skip
     first, last = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), latest_start(None)
     start = nw.col("started_at")
-    due = phrase("a start from {year} on that is not in the future", year=FIRST_YEAR)
-    rules.append(("started_at", (start < nw.lit(first)) | (start > nw.lit(last)), due))
+    expectation = phrase("a start from {year} on that is not in the future", year=FIRST_YEAR)
+    rules.append(("started_at", (start < nw.lit(first)) | (start > nw.lit(last)), expectation))
     wrong = [rule.cast(nw.Int64).sum().alias(f"wrong_{n}") for n, (_, rule, _) in enumerate(rules)]
     counts = lazy.select(*wrong).collect("pyarrow").to_arrow().to_pylist()[0]
-    for (name, _, due), rows in zip(rules, counts.values(), strict=True):
+    for (name, _, expectation), rows in zip(rules, counts.values(), strict=True):
         if rows:
             raise RunsError(
                 "{where}: {rows:,} values of {name} are none; expected {due}.",
-                where=where, rows=rows, name=name, due=due,
+                where=where, rows=rows, name=name, due=expectation,
             )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def second_look(
         return list(runs)
     looked: list[FoundRun | Quarantined] = []
     for place, new in enumerate(distinct(runs, columns.keys)):
-        old, one = runs[place], new
+        old, outcome = runs[place], new
         if not isinstance(new, Quarantined):
             try:
                 check_hidden(new)
@@ -44,6 +44,6 @@ def second_look(
                     check_summary(new)
             except RefusedError as error:
                 refused = old.refused(error.field, error.value, error.expectation)
-                one = replace(refused, arm=arms[place])
-        looked.append(one)
+                outcome = replace(refused, arm=arms[place])
+        looked.append(outcome)
     return looked

@@ -104,8 +104,8 @@ def _copies(gathered: Gathered, rows: int) -> list[str]:
     return copies_in(gathered.connection, gathered.kept(), rows, gathered.extras)
 
 
-def _refused(info: RunInfo, value: Clause, due: Clause) -> Quarantined:
-    what = phrase("run {run}", run=exact(info.run_id)), value, due
+def _refused(info: RunInfo, value: Clause, expectation: Clause) -> Quarantined:
+    what = phrase("run {run}", run=exact(info.run_id)), value, expectation
     return Quarantined(info.file, info.line, *what, "", info.n, info.arm)
 
 
@@ -122,9 +122,9 @@ def _runs(gathered: Gathered, bad: list[Quarantined]) -> list[list[int]]:
             places = both([f"{info.file}:{info.line}" for info in infos[:_SOME]])
             if len(infos) > _SOME:
                 places = phrase("{names} and {n:,} more", names=places, n=len(infos) - _SOME)
-            due = phrase("expected one {field} in a run, or another run id", field=field)
+            expectation = phrase("expected one {field} in a run, or another run id", field=field)
             value = phrase("the id of different runs in {places}", places=places)
-            bad += [_refused(info, value, due) for info in infos]
+            bad += [_refused(info, value, expectation) for info in infos]
             gathered.out.update(of)
         else:
             runs.append(of)
@@ -138,10 +138,10 @@ def _twins(gathered: Gathered, runs: Sequence[RunInfo]) -> list[Quarantined]:
     of_id = "PARTITION BY arm, run_id, sample_id"
     content = ", ".join((*_CONTENT, *(f'"{name}"' for name in gathered.extras)))
     alike = f"PARTITION BY {content} ORDER BY started_at NULLS LAST, place"
-    mine = f"""SELECT *, row_number() OVER ({alike}) > 1 AS copy, count(*) OVER ({of_id}) AS rows
+    shared = f"""SELECT *, row_number() OVER ({alike}) > 1 AS copy, count(*) OVER ({of_id}) AS rows
         FROM ({gathered.everything()}) WHERE {in_runs(runs)} AND own_id IS NOT NULL"""
     judged = f"""SELECT place, arm, run_id, sample_id, copy,
-        NOT copy AND count_if(NOT copy) OVER ({of_id}) > 1 AS twin FROM ({mine}) WHERE rows > 1"""
+        NOT copy AND count_if(NOT copy) OVER ({of_id}) > 1 AS twin FROM ({shared}) WHERE rows > 1"""
     names = "place, arm, run_id, sample_id, copy"
     gathered.leave_out(f"SELECT {names} FROM ({judged}) WHERE copy OR twin")
     places = f"""SELECT arm, run_id, sample_id, list_sort(list(DISTINCT place))[1:{_SOME}] AS places
@@ -158,24 +158,24 @@ def _twins(gathered: Gathered, runs: Sequence[RunInfo]) -> list[Quarantined]:
             continue
         others = both(sorted({gathered.file_at(other) for other in places}))
         value = phrase("{id} in {files}", id=shown(sample), files=others)
-        due = phrase("expected each id once in a run")
-        bad.append(Quarantined(file, 0, phrase("sample id"), value, due, "", arm=arm))
+        expectation = phrase("expected each id once in a run")
+        bad.append(Quarantined(file, 0, phrase("sample id"), value, expectation, "", arm=arm))
     return bad + [
-        further_rows(file, arm, rows, told=DETAILED) for (file, arm), rows in further.items()
+        further_rows(file, arm, rows, detailed=DETAILED) for (file, arm), rows in further.items()
     ]
 
 
 def recounted(infos: Sequence[RunInfo], relation: duckdb.DuckDBPyRelation) -> tuple[RunInfo, ...]:
     """Count the rows that are left; a run whose rows are all gone is no run."""
     names = "arm, run_id, count(*), epoch_us(min(started_at)), epoch_us(max(started_at))"
-    found = relation.aggregate(names, "arm, run_id").fetchall()
-    left = {(arm, run): of for arm, run, *of in found}
-    kept: list[RunInfo] = []
+    counts = relation.aggregate(names, "arm, run_id").fetchall()
+    left = {(arm, run): of for arm, run, *of in counts}
+    remaining: list[RunInfo] = []
     for info in infos:
         rows, first, last = left.get((info.arm, info.run_id), (0, None, None))
         if rows and info.n > rows:
             times = {"started_at": moment(first), "last_at": moment(last)}
-            kept.append(replace(info, n=rows, **times))
+            remaining.append(replace(info, n=rows, **times))
         elif rows or not info.n:
-            kept.append(info)
-    return tuple(kept)
+            remaining.append(info)
+    return tuple(remaining)

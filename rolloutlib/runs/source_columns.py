@@ -140,13 +140,13 @@ def wrong_keys(keys: Sequence[str]) -> Clause:
             "named or wide"
         )
     if len(keys) > 1:
-        due = (
+        expectation = (
             phrase("expected either arms by file or a column") if "arms" in keys
             else phrase("expected one")
         )  # fmt: skip
         return phrase(
             "{key} is there beside {other}, another arm; {due}",
-            key=keys[-1], other=keys[0], due=due,
+            key=keys[-1], other=keys[0], due=expectation,
         )  # fmt: skip
     return ""
 
@@ -212,33 +212,35 @@ def _alike_sides(wide: Mapping[str, Columns]) -> Clause:
     return ""
 
 
-def _are_alike(one: ColumnSpec, other: ColumnSpec) -> bool:
+def _are_alike(column: ColumnSpec, other: ColumnSpec) -> bool:
     """Whether two arms read one place, but for a preference: the other way round."""
-    starts = one.since, other.since
-    ends = zip(one.paths, other.paths, strict=False)
+    starts = column.since, other.since
+    ends = zip(column.paths, other.paths, strict=False)
     return (
-        len(one.paths) == len(other.paths)
+        len(column.paths) == len(other.paths)
         and all(overlap(*paths) for paths in ends)
         and (starts[0] == starts[1] or (None not in starts and overlap(*map(str, starts))))
-        and not _are_reversed(one, other)
+        and not _are_reversed(column, other)
     )
 
 
-def _are_reversed(one: ColumnSpec, other: ColumnSpec) -> bool:
+def _are_reversed(column: ColumnSpec, other: ColumnSpec) -> bool:
     """Whether what is best of one is worst of the other, in every word and on the scale.
 
     A scale alone is reversed; so are words alone whose numbers add up to the ends of their scale.
     """
-    if one.values.keys() != other.values.keys():
+    if column.values.keys() != other.values.keys():
         return False
-    turned = one.scale == other.scale[::-1]
+    turned = column.scale == other.scale[::-1]
     if turned:
-        return one.values == other.values
-    ends = sum(one.scale)
+        return column.values == other.values
+    ends = sum(column.scale)
     return (
-        bool(one.values)
-        and one.scale == other.scale
-        and all(isclose(told + other.values[name], ends) for name, told in one.values.items())
+        bool(column.values)
+        and column.scale == other.scale
+        and all(
+            isclose(number + other.values[name], ends) for name, number in column.values.items()
+        )
     )
 
 

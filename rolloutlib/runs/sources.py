@@ -187,11 +187,11 @@ class SourceSpec(Wrapping, BaseModel):
     def _wrong_arm(self) -> Clause:
         """Say why nobody, or not one key alone, tells the arm; nothing where one does."""
         by_name = "arm" in self.name_fields
-        told = {
+        keys = {
             "columns.arm": self.columns.arm, "constants.arm": self.constants.arm,
             "arms": self.arms and not by_name, "named": by_name, "wide": self.wide,
         }  # fmt: skip
-        return wrong_keys([key for key, says in told.items() if says])
+        return wrong_keys([key for key, says in keys.items() if says])
 
     def _wrong_shape(self) -> Clause:
         """Say what is wrong with explode, where or wide; nothing where all is well."""
@@ -208,9 +208,9 @@ class SourceSpec(Wrapping, BaseModel):
             if name in MEASURED
             for path in column.paths
         }  # fmt: skip
-        measured |= {one.column: name for name, one in self.scorers.items()}
+        measured |= {column.column: name for name, column in self.scorers.items()}
         for path in self.where:
-            field = next((measured[one] for one in measured if overlap(path, one)), "")
+            field = next((measured[column] for column in measured if overlap(path, column)), "")
             if field:
                 return phrase(
                     "where chooses rows by {column}, which columns.{field} maps; expected a column "
@@ -226,7 +226,7 @@ class SourceSpec(Wrapping, BaseModel):
         globs = () if "arm" in self.name_fields else self.arms.values()
         of_arms = [glob for several in globs for glob in several]
         named = fnmatch(file, self.files)
-        return not named or bool(of_arms and not any(fnmatch(file, one) for one in of_arms))
+        return not named or bool(of_arms and not any(fnmatch(file, glob) for glob in of_arms))
 
     @property
     def name_fields(self) -> tuple[str, ...]:
@@ -293,7 +293,7 @@ class SourceSpec(Wrapping, BaseModel):
     def no_tags(self) -> frozenset[str]:
         """The words that are no suggested and no confirmed tag."""
         both = (self.mapped.get("suggested_tags"), self.mapped.get("confirmed_tags"))
-        return frozenset(one for column in both if column for one in column.no_tags)
+        return frozenset(tag for column in both if column for tag in column.no_tags)
 
     @property
     def expressible(self) -> frozenset[str]:

@@ -88,9 +88,9 @@ def milliseconds(span: Span, factor: float, timezone: str | None) -> float | Non
     start, end = map(count_of, span)
     if start is not None and end is not None:
         return float((end - start) * Decimal(str(factor)))
-    first, last = (read_time(str(one), timezone=timezone) for one in span)
+    first, last = (read_time(str(cell), timezone=timezone) for cell in span)
     if timezone is None and first == last == NO_OFFSET:
-        first, last = (read_time(str(one), timezone="UTC") for one in span)
+        first, last = (read_time(str(cell), timezone="UTC") for cell in span)
     if isinstance(first, Phrase) or isinstance(last, Phrase):
         return None
     return (last - first) / timedelta(milliseconds=1)

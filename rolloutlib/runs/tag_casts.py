@@ -31,14 +31,16 @@ def meant_tags(tags: str, none: Collection[str]) -> str:
     return f"list_sort(list_filter({folded}, w -> w NOT IN ({words})))"
 
 
-def tags_cast(cell: str, kind: str, separator: str | None, *, said: bool) -> tuple[str, str] | None:
+def tags_cast(
+    cell: str, kind: str, separator: str | None, *, absent_is_empty: bool
+) -> tuple[str, str] | None:
     """Return a cell's list of words as SQL, and when the careful reader would say the same.
 
     Args:
         cell: SQL of the cell.
         kind: the engine's type of its column; None comes back of one that it cannot read.
         separator: between the words of a list that is one text.
-        said: whether no word in a column of words means that there is none.
+        absent_is_empty: whether no word in a column of words means that there is none.
     """
     if kind == "VARCHAR[]":
         return cell, f"len({cell}) = list_count({cell})"
@@ -54,5 +56,5 @@ def tags_cast(cell: str, kind: str, separator: str | None, *, said: bool) -> tup
     )
     inside = " OR ".join(f"regexp_full_match({cell}, {quoted(form)})" for form in (_JSON, _PYTHON))
     listed = f"CASE WHEN {cell} IS NULL THEN NULL {cases} ELSE {words} END"
-    value = f"coalesce({listed}, []::VARCHAR[])" if said else listed
+    value = f"coalesce({listed}, []::VARCHAR[])" if absent_is_empty else listed
     return value, (f"{plain} AND (NOT regexp_matches({cell}, '^ *{_BRACKETS}') OR {inside})")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["one_spelling", "one_spelling_there", "spelled_as"]
+__all__ = ["one_spelling", "one_spelling_on_spark", "spelled_as"]
 
 _ODD = """SELECT name_key, count(DISTINCT name) > 1 AS several FROM (
     SELECT tag, {name} AS name, lower({name}) AS name_key
@@ -51,16 +51,16 @@ def one_spelling(
         return samples
     several = ", ".join(quoted(key) for key, more in odd if more) or "NULL"
     spelled = _name("w")
-    one = f"CASE WHEN lower({spelled}) IN ({several}) THEN lower({spelled}) ELSE {spelled} END"
-    kept = f"list_filter(issues, w -> lower({spelled}) NOT IN ({words}))"
-    return _with_issues(samples, f"list_distinct(list_transform({kept}, w -> {one}))")
+    spelling = f"CASE WHEN lower({spelled}) IN ({several}) THEN lower({spelled}) ELSE {spelled} END"
+    tags = f"list_filter(issues, w -> lower({spelled}) NOT IN ({words}))"
+    return _with_issues(samples, f"list_distinct(list_transform({tags}, w -> {spelling}))")
 
 
 def spelled_as(
-    samples: duckdb.DuckDBPyRelation, known: Iterable[Iterable[str]]
+    samples: duckdb.DuckDBPyRelation, spellings: Iterable[Iterable[str]]
 ) -> duckdb.DuckDBPyRelation:
     """Return samples whose issues are spelled as those of runs that are known."""
-    names = {folded(tag): tag for tags in known for tag in tags}
+    names = {folded(tag): tag for tags in spellings for tag in tags}
     query = "SELECT DISTINCT unnest(issues) FROM samples"
     tags = [tag for (tag,) in samples.query("samples", query).fetchall()] if names else []
     others = {tag: names[folded(tag)] for tag in tags if names.get(folded(tag), tag) != tag}
@@ -75,7 +75,7 @@ def _with_issues(samples: duckdb.DuckDBPyRelation, issues: str) -> duckdb.DuckDB
     return samples.project(", ".join(names))
 
 
-def one_spelling_there(table: Any) -> Any:  # noqa: ANN401 -- an extra's type
+def one_spelling_on_spark(table: Any) -> Any:  # noqa: ANN401 -- an extra's type
     """Return a table of samples on Spark as `one_spelling` does."""
     from pyspark.sql import functions as sql
 
@@ -93,11 +93,11 @@ def one_spelling_there(table: Any) -> Any:  # noqa: ANN401 -- an extra's type
     if not rows:
         return table
     several = [row["name_key"] for row in rows if row["names"] > 1]
-    kept = sql.filter("issues", lambda tag: ~sql.lower(name_of(tag)).isin(*NOTHING))
-    one = sql.transform(
-        kept,
+    issues = sql.filter("issues", lambda tag: ~sql.lower(name_of(tag)).isin(*NOTHING))
+    unified = sql.transform(
+        issues,
         lambda tag: sql.when(
             sql.lower(name_of(tag)).isin(several), sql.lower(name_of(tag))
         ).otherwise(name_of(tag)),
     )
-    return table.withColumn("issues", sql.array_distinct(one))
+    return table.withColumn("issues", sql.array_distinct(unified))

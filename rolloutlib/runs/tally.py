@@ -104,9 +104,9 @@ class Tally:
         Raises:
             RunsError: nothing was read, since source.yaml is about other files.
         """
-        for one in listing.refused:
-            self.refuse(one)
-            self.files.append((one.file, "", "refused unread"))
+        for refusal in listing.refused:
+            self.refuse(refusal)
+            self.files.append((refusal.file, "", "refused unread"))
         if self.unread and not self.files:
             got = (
                 phrase("source.yaml is about files {files!r}", files=spec.files) if spec
@@ -117,29 +117,29 @@ class Tally:
                 got=got, path=shown_path(path), files=several(self.unread),
             )  # fmt: skip
 
-    def note_before(self, found: FoundRun, stage: int | None, reviewed: int | None) -> None:
+    def note_before(self, opened: FoundRun, stage: int | None, reviewed: int | None) -> None:
         """Count the tags of an earlier stage's run: they may choose the top issue of this one.
 
         Of a run, that is, which could have been evidence there and tells its arm.
         """
-        run = found.envelope
+        run = opened.envelope
         if not run.arm or stage is None or reviewed is None or stage >= reviewed:
             return
         with suppress(RefusedError):
-            check_evidence(found)
+            check_evidence(opened)
             for sample in run.result.samples:
                 tags = sample.issues if isinstance(sample.issues, tuple) else ()
                 self.tags_before[run.arm].update(meant(tags, NOTHING))
 
-    def keep(self, info: RunInfo, found: FoundRun) -> None:
+    def keep(self, info: RunInfo, opened: FoundRun) -> None:
         """Book an envelope that is evidence, with the samples of it that are not."""
-        self.read[info.file] += found.rows
-        for row in found.bad:
+        self.read[info.file] += opened.rows
+        for row in opened.bad:
             self.bad.append(replace(row, arm=info.arm))
-            told = str(row.value)
-            if row.field == "status" and told.startswith("'"):
-                self.words[row.file][told[1:-1], info.arm] += row.rows
-        self.failed.extend(replace(row, arm=info.arm) for row in failed_calls(found))
+            value = str(row.value)
+            if row.field == "status" and value.startswith("'"):
+                self.words[row.file][value[1:-1], info.arm] += row.rows
+        self.failed.extend(replace(row, arm=info.arm) for row in failed_calls(opened))
 
     def add(self, file: str, spec: SourceSpec, read: int, gave: FlatPart | FlatRuns) -> None:
         """Book a flat file: the rows that count as read, and all else that it gave."""
@@ -147,8 +147,8 @@ class Tally:
         self.bad.extend(gave.bad)
         for counter, rows in ((self.copies, gave.copies), (self.cached, gave.cached)):
             counter.update({(file, arm): count for arm, count in rows.items()})
-        for one in gave.words:
-            self.words[file][one.word, one.arm] += one.rows
+        for unknown in gave.words:
+            self.words[file][unknown.word, unknown.arm] += unknown.rows
         self.told |= {file: gave.told} if gave.told else {}
         if "run_id" not in spec.mapped and spec.constants.run_id is None:
             dated = "started_at" in spec.mapped or spec.constants.started_at is not None
@@ -165,24 +165,20 @@ class Tally:
         self.bad.extend(settled.bad)
         self.copies.update(settled.copies)
         self.cached.update(settled.cached)
+        others, later = (self.set_aside(reason) for reason in ("other_stage", "after_as_of"))
         names = {(info.arm, info.run_id) for info in settled.infos}
-        later = [one for one in self.aside if one.reason == "after_as_of"]
-        others = {one[2:4] for one in self.aside} - {one[2:4] for one in later}
-        rows_later = sum(one.rows for one in later if one[2:4] in names)
+        rows_later = sum(rows for run, rows in later.items() if run in names)
         files = self.notes()
         unread = tuple(sorted({*ignored, *self.unread}))
-        naming = naming_reasons(self.naming.values(), len(settled.infos))
-        told = [reason for of_file in self.told.values() for reason in of_file]
-        reasons = (*naming, *told, *self._unread(unread), *later_rows(rows_later, as_of))
         return Runs(
             relation=relation,
             runs=_as_told(settled.infos, spec),
             inputs=self.inputs(),
             quarantined=tuple(self.bad),
             failed=tuple(self.failed),
-            other_stage=len(others),
-            after_as_of=len({one[2:4] for one in later} - names),
-            warnings=(*reasons, *odd_runs(settled.infos)),
+            other_stage=len(others.keys() - later.keys()),
+            after_as_of=len(later.keys() - names),
+            warnings=self.warnings(settled.infos, unread, later_rows(rows_later, as_of)),
             ignored=unread,
             source=spec,
             unknown_words=all_words(files.values()),
@@ -196,6 +192,22 @@ class Tally:
             texts=gathered.texts,
             tags_before={arm: dict(tags) for arm, tags in self.tags_before.items()},
         )
+
+    def set_aside(self, reason: str) -> Counter[tuple[str, str]]:
+        """Count the rows that belong to another review for this reason, by arm and run."""
+        rows = Counter[tuple[str, str]]()
+        for aside in self.aside:
+            if aside.reason == reason:
+                rows[aside.arm, aside.run_id] += aside.rows
+        return rows
+
+    def warnings(
+        self, infos: Sequence[RunInfo], unread: Sequence[str], later: Sequence[Reason]
+    ) -> tuple[Reason, ...]:
+        """Say what is odd but allowed."""
+        naming = naming_reasons(self.naming.values(), len(infos))
+        of_files = [reason for reasons in self.told.values() for reason in reasons]
+        return (*naming, *of_files, *self._unread(unread), *later, *odd_runs(infos))
 
     def notes(self) -> dict[str, FileNote]:
         """Tell each file's copies, unknown words and how its runs got their names."""
@@ -221,10 +233,10 @@ class Tally:
     def inputs(self) -> tuple[InputFile, ...]:
         """Draw up what each file gave."""
         bad, aside, copies = Counter[str](), Counter[str](), Counter[str]()
-        for one in self.bad:
-            bad[one.file] += one.rows
-        for one in self.aside:
-            aside[one.file] += one.rows
+        for entry in self.bad:
+            bad[entry.file] += entry.rows
+        for entry in self.aside:
+            aside[entry.file] += entry.rows
         for (file, _), rows in self.copies.items():
             copies[file] += rows
         return tuple(
@@ -238,8 +250,8 @@ class Tally:
 
 def _as_told(infos: Sequence[RunInfo], spec: SourceSpec | None) -> tuple[RunInfo, ...]:
     """Return the runs; where source.yaml calls what it describes simulated, each is."""
-    told = spec is not None and spec.simulated
-    return tuple(replace(info, simulated=True) if told else info for info in infos)
+    is_simulated = spec is not None and spec.simulated
+    return tuple(replace(info, simulated=True) if is_simulated else info for info in infos)
 
 
 def naming_reasons(naming: Iterable[str], runs: int) -> list[Reason]:
@@ -278,9 +290,9 @@ def all_words(notes: Iterable[FileNote]) -> tuple[UnknownWord, ...]:
     """Add up the unknown words of several files, the commonest first."""
     words: Counter[tuple[str, str | None]] = Counter()
     for note in notes:
-        words.update({one[:2]: one.rows for one in note.words})
-    found = [UnknownWord(*key, rows) for key, rows in words.items()]
-    return tuple(sorted(found, key=lambda one: (-one.rows, one.word, one.arm or "")))
+        words.update({word[:2]: word.rows for word in note.words})
+    unknown = [UnknownWord(*key, rows) for key, rows in words.items()]
+    return tuple(sorted(unknown, key=lambda word: (-word.rows, word.word, word.arm or "")))
 
 
 def _may_be_data(name: str) -> bool:

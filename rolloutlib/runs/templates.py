@@ -69,7 +69,7 @@ def values_named(data: bytes, parts: Iterable[str]) -> Iterator[tuple[str, objec
         data: JSON.
         parts: of keys, in lower case and of letters alone.
     """
-    wanted = tuple(parts)
+    all_parts = tuple(parts)
     try:
         waiting: list[object] = [_ANY.decode(data)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -78,7 +78,7 @@ def values_named(data: bytes, parts: Iterable[str]) -> Iterator[tuple[str, objec
         value = waiting.pop()
         if isinstance(value, dict):
             for key, inner in cast("dict[str, object]", value).items():
-                if any(part in _folded(key) for part in wanted):
+                if any(part in _folded(key) for part in all_parts):
                     yield key, inner
                 waiting.append(inner)
         elif isinstance(value, list):

@@ -36,7 +36,7 @@ def truth_of(words: Mapping[str, bool]) -> Callable[[object], object]:
     spelled = {name: str(true) for name, true in words.items()}
 
     def read(cell: object) -> object:
-        found = status_of(cell, spelled, spelled)
-        return word(cell) if found is None else found == "True"
+        meaning = status_of(cell, spelled, spelled)
+        return word(cell) if meaning is None else meaning == "True"
 
     return read

@@ -63,39 +63,41 @@ def _items(file: RunFile, rows: Rows, path: str) -> Rows:
 
 def _without_item(file: RunFile, row: Row, path: str) -> Quarantined:
     """Refuse a record that has nothing to be a row: what was to be measured there is missing."""
-    found = value_at(row.cells, path, row.root)
+    cell = value_at(row.cells, path, row.root)
     text = row.text or json.dumps(row.cells, ensure_ascii=False, default=str)
-    due = phrase("expected a list or map of one item or more, as explode in source.yaml says")
-    return Quarantined(file.name, row.line, path, shown(found), due, text)
+    expectation = phrase(
+        "expected a list or map of one item or more, as explode in source.yaml says"
+    )
+    return Quarantined(file.name, row.line, path, shown(cell), expectation, text)
 
 
 def _chosen(file: RunFile, rows: Rows, where: Mapping[str, tuple[str, ...]]) -> Rows:
     """Return the rows that `where` is about, and count the others by the word that stood there."""
     left: Counter[tuple[str, str]] = Counter()
-    kept: list[Row] = []
-    wanted = {path: dict.fromkeys(words, "") for path, words in where.items()}
-    spelled = {path: truths(words) for path, words in wanted.items()}
+    chosen: list[Row] = []
+    allowed = {path: dict.fromkeys(words, "") for path, words in where.items()}
+    spelled = {path: truths(words) for path, words in allowed.items()}
     for row in rows.rows:
-        cells = {path: as_one(value_at(row.cells, path, row.root), path) for path in wanted}
+        cells = {path: as_one(value_at(row.cells, path, row.root), path) for path in allowed}
         other = next(
             (
-                path for path, words in wanted.items()
+                path for path, words in allowed.items()
                 if status_of(cells[path], words, spelled[path]) is None
             ),
             None,
         )  # fmt: skip
         if other is None:
-            kept.append(row)
+            chosen.append(row)
         else:
             left[other, shown(cells[other])] += 1
-    if left and not kept:
+    if left and not chosen:
         (path, word), count = left.most_common(1)[0]
         raise RunsError(
             "where in source.yaml leaves no row of {file}: {column} is {word} in {n:,}; expected "
             "{words} there.",
             file=file.name, column=path, word=word, n=count, words=either(where[path]),
         )  # fmt: skip
-    return rows._replace(rows=kept, left=left)
+    return rows._replace(rows=chosen, left=left)
 
 
 def left_out(file: str, rows: Rows) -> tuple[Reason, ...]:
@@ -104,10 +106,10 @@ def left_out(file: str, rows: Rows) -> tuple[Reason, ...]:
     for path in dict.fromkeys(path for path, _ in rows.left):
         words = Counter({word: count for (of, word), count in rows.left.items() if of == path})
         more = ("…",) if len(words) > _WORDS else ()
-        told = tuple(f"{word} ({count:,})" for word, count in words.most_common(_WORDS))
+        counted = tuple(f"{word} ({count:,})" for word, count in words.most_common(_WORDS))
         reasons.append(
             because(
-                "source.where", file=file, column=path, rows=words.total(), words=(*told, *more)
+                "source.where", file=file, column=path, rows=words.total(), words=(*counted, *more)
             )
         )
     return tuple(reasons)

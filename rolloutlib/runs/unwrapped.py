@@ -44,22 +44,24 @@ def said_of(spec: SourceSpec | None, file: str) -> Said:
     columns = spec.mapped if spec else {}
     if not columns:
         names = {name: (name, WIRE[name]) for name in WIRE}
-        wanted = _OWN
+        mapped_names = _OWN
     else:
         names = spec.named_columns if spec else {}
-        wanted = tuple(dict.fromkeys(name for several in names.values() for name in several))
+        mapped_names = tuple(dict.fromkeys(name for several in names.values() for name in several))
     between = {name for name, column in columns.items() if column.since}
     times = {name for field in {"started_at", *between} for name in names.get(field, ())}
     words = {name for field in _WORDS & names.keys() for name in names[field]}
     words |= {column.column for column in columns.values() if column.none}
     numbers = {name for field in names if field in _WORDS or is_number(field)
                for name in names[field]}  # fmt: skip
-    numbers |= {one.column for one in spec.scores.values()} if spec else set()
-    beside = {n: one.column for n, one in spec.beside.items() if n not in TEXTS} if spec else {}
+    numbers |= {column.column for column in spec.scores.values()} if spec else set()
+    beside = (
+        {n: column.column for n, column in spec.beside.items() if n not in TEXTS} if spec else {}
+    )
     every = {name for several in names.values() for name in several} | {*beside.values()}
     return Said(
         encoding=spec.encoding if spec else None, delimiter=spec.delimiter if spec else None,
-        sheet=spec.sheet if spec else None, wanted=wanted, times=tuple(sorted(times)),
+        sheet=spec.sheet if spec else None, wanted=mapped_names, times=tuple(sorted(times)),
         strict=tuple(sorted(every - times)), numbers=tuple(sorted(numbers)),
         words=tuple(sorted(words)),
     )  # fmt: skip
@@ -69,8 +71,8 @@ def named_texts(spec: SourceSpec | None) -> tuple[str, ...]:
     """Return the patterns of source.yaml that name texts (.txt), which else are no data."""
     if spec is None:
         return ()
-    patterns = (spec.files, *(one for globs in spec.arms.values() for one in globs))
-    return tuple(one for one in patterns if ".txt" in one.lower())
+    patterns = (spec.files, *(pattern for globs in spec.arms.values() for pattern in globs))
+    return tuple(pattern for pattern in patterns if ".txt" in pattern.lower())
 
 
 def unwrapped(file: RunFile, data: bytes, spec: SourceSpec | None) -> tuple[RunFile, bytes]:
@@ -80,12 +82,12 @@ def unwrapped(file: RunFile, data: bytes, spec: SourceSpec | None) -> tuple[RunF
         DoorError: it has no way in as it is; the sentence names the key that would mend it.
         RunsError: it has more lines, or longer ones, than may be.
     """
-    found = opened(file.name, data, said_of(spec, file.name))
-    same = found.data is data or plain_text(data) == found.data
-    read = replace(file, kind=found.kind, delimiter=found.delimiter, as_it_is=same)
+    unpacked = opened(file.name, data, said_of(spec, file.name))
+    same = unpacked.data is data or plain_text(data) == unpacked.data
+    read = replace(file, kind=unpacked.kind, delimiter=unpacked.delimiter, as_it_is=same)
     if read.kind in {".csv", ".jsonl"}:
-        check_lines(read, found.data)
-    return read, found.data
+        check_lines(read, unpacked.data)
+    return read, unpacked.data
 
 
 def refused_run(error: DoorError, *, alone: bool) -> Quarantined:

@@ -47,26 +47,28 @@ def rows(**cells: list[Any]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-TOLD = rows(
+ROWS = rows(
     **{"usage.cost": [0.5, 0.0, None], "usage.in": [12, 0, None], "usage.out": [3, 4, None]},
     hit=[False, None, True], helpful=[0.25, 1.0, None],
     **{"person.ok": [True, False, None], "person.stars": [3, 5, None]},
 )  # fmt: skip
 
 
-def read(folder: Path, kind: str, told: list[dict[str, Any]]) -> Runs:
+def read(folder: Path, kind: str, records: list[dict[str, Any]]) -> Runs:
     """Read rows from a file of this kind."""
     (folder / "source.yaml").write_text(MAPPING.format(kind=kind))
     path = folder / f"t.{kind}"
     if kind == "csv":
-        lines = [",".join("" if one is None else str(one) for one in r.values()) for r in told]
-        path.write_text("\n".join([",".join(told[0]), *lines]))
+        lines = [
+            ",".join("" if cell is None else str(cell) for cell in r.values()) for r in records
+        ]
+        path.write_text("\n".join([",".join(records[0]), *lines]))
     elif kind == "parquet":
-        pq.write_table(pa.Table.from_pylist(told), path)
+        pq.write_table(pa.Table.from_pylist(records), path)
     elif kind == "json":  # nested, as tools write it
-        path.write_text(json.dumps([_nested(one) for one in told]))
+        path.write_text(json.dumps([_nested(record) for record in records]))
     else:
-        path.write_text("\n".join(map(json.dumps, told)))
+        path.write_text("\n".join(map(json.dumps, records)))
     return read_runs(folder)
 
 
@@ -84,16 +86,16 @@ def _nested(row: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "json", "parquet"])
 def test_every_kind_of_table_tells_the_same(tmp_path: Path, kind: str) -> None:
     """All fields arrive on our scales, and what came from a cache is counted as a copy."""
-    found = read(tmp_path, kind, TOLD)
-    table = found.table.select(FIELDS).to_pylist()
+    runs = read(tmp_path, kind, ROWS)
+    table = runs.table.select(FIELDS).to_pylist()
     assert table == 2 * [
         {"cost": 0.5, "tokens_in": 12, "tokens_out": 3, "cached": False, "human_passed": True,
          "human_score": 5.0, "score:helpful": 2.5},
         {"cost": 0.0, "tokens_in": 0, "tokens_out": 4, "cached": None, "human_passed": False,
          "human_score": 10.0, "score:helpful": 10.0},
     ]  # fmt: skip
-    assert found.copies == found.cached == {"a": 1, "b": 1}
-    assert [(one.read, one.kept, one.copies) for one in found.inputs] == [(6, 4, 2)]
+    assert runs.copies == runs.cached == {"a": 1, "b": 1}
+    assert [(file.read, file.kept, file.copies) for file in runs.inputs] == [(6, 4, 2)]
 
 
 WRONG = (  # column, cell, what is said of it
@@ -112,26 +114,26 @@ WRONG = (  # column, cell, what is said of it
 def test_what_no_field_can_be_costs_its_row(tmp_path: Path, kind: str) -> None:
     """A cell beyond its range goes to the quarantine, with its column and what was expected."""
     plain = {"arm": "a", "run": "r1", "ok": True}
-    told = [plain | {"id": f"s{n}", column: cell} for n, (column, cell, _) in enumerate(WRONG)]
-    names = dict.fromkeys(TOLD[0])
-    told = [names | one for one in (*told, plain | {"id": "fine"})]
-    for one in told:  # a column of words and truths is one of words
-        one |= {name: one[name] and str(one[name]) for name in ("hit", "person.ok")}
-    found = read(tmp_path, kind, told)
-    assert [(one.field, one.arm) for one in found.quarantined] == [(c, "a") for c, *_ in WRONG]
-    for one, (_, _, due) in zip(found.quarantined, WRONG, strict=True):
-        assert due in one.message
-    assert found.table["sample_id"].to_pylist() == ["fine"]
+    records = [plain | {"id": f"s{n}", column: cell} for n, (column, cell, _) in enumerate(WRONG)]
+    names = dict.fromkeys(ROWS[0])
+    records = [names | row for row in (*records, plain | {"id": "fine"})]
+    for row in records:  # a column of words and truths is one of words
+        row |= {name: row[name] and str(row[name]) for name in ("hit", "person.ok")}
+    runs = read(tmp_path, kind, records)
+    assert [(row.field, row.arm) for row in runs.quarantined] == [(c, "a") for c, *_ in WRONG]
+    for row, (_, _, expectation) in zip(runs.quarantined, WRONG, strict=True):
+        assert expectation in row.message
+    assert runs.table["sample_id"].to_pylist() == ["fine"]
 
 
 def test_an_envelope_whose_answers_are_cached_leaves_the_evidence(tmp_path: Path) -> None:
     """Cached samples of run envelopes are copies; a run of nothing else is no run."""
     cached = [sample(n, cached=True, latencyMs=100.0 + n) for n in range(3)]
-    kept = [sample(n, cached=n > 1, latencyMs=200.0 + n, scores={"helpful": n}) for n in range(3)]
-    found = read_runs(write(tmp_path, run("r1", *cached), run("r2", *kept)))
-    assert [(one.run_id, one.n) for one in found.runs] == [("r2", 2)]
-    assert found.cached == found.copies == {"control": 4}
-    assert found.table["score:helpful"].to_pylist() == [0.0, 1.0]
+    mixed = [sample(n, cached=n > 1, latencyMs=200.0 + n, scores={"helpful": n}) for n in range(3)]
+    runs = read_runs(write(tmp_path, run("r1", *cached), run("r2", *mixed)))
+    assert [(info.run_id, info.n) for info in runs.runs] == [("r2", 2)]
+    assert runs.cached == runs.copies == {"control": 4}
+    assert runs.table["score:helpful"].to_pylist() == [0.0, 1.0]
 
 
 def test_digests_of_before_stay(tmp_path: Path) -> None:
@@ -144,7 +146,7 @@ def test_digests_of_before_stay(tmp_path: Path) -> None:
         (folder / "source.yaml").write_text(text)
         pq.write_table(
             pa.table({
-                name: pa.array([one[name] for one in plain]) for name in plain[0]
+                name: pa.array([row[name] for row in plain]) for name in plain[0]
             }).append_column("usd", pa.array([usd] * 4, pa.float64())), folder / "t.parquet",
         )  # fmt: skip
         digests.append(from_runs(read_runs(folder)).digest())
@@ -156,7 +158,7 @@ def test_digests_of_before_stay(tmp_path: Path) -> None:
 def test_a_store_keeps_them(tmp_path: Path) -> None:
     """Stored days have every column, their sums, and what was left out as cached."""
     (folder := tmp_path / "runs").mkdir()
-    runs = read(folder, "csv", TOLD)
+    runs = read(folder, "csv", ROWS)
     ingest(folder, tmp_path / "store", PLAN)
     store = load(tmp_path / "store")
     assert store is not None
@@ -166,17 +168,19 @@ def test_a_store_keeps_them(tmp_path: Path) -> None:
     assert stored.runs.extras == ("score:helpful",)
     names = [*SCHEMA.names, "score:helpful"]
     order = [("arm", "ascending"), ("sample_id", "ascending")]
-    here, there = (one.table.select(names).sort_by(order) for one in (runs, stored.runs))
-    assert here.equals(there)
+    direct, from_days = (
+        source.table.select(names).sort_by(order) for source in (runs, stored.runs)
+    )
+    assert direct.equals(from_days)
 
 
 def test_a_frame_of_another_engine_is_checked(tmp_path: Path) -> None:
     """Cached rows of a frame are left out; a scorer beyond its scale is refused."""
-    table = read(tmp_path, "csv", TOLD).table
+    table = read(tmp_path, "csv", ROWS).table
     frame = nw.from_native(table).lazy()
     cached = frame.with_columns(cached=nw.col("sample_id") == "s1")
-    kept = Samples.from_frame(cached, extras=["score:helpful"]).frame().collect()
-    assert kept["sample_id"].to_list() == ["s0", "s0"]
+    fresh = Samples.from_frame(cached, extras=["score:helpful"]).frame().collect()
+    assert fresh["sample_id"].to_list() == ["s0", "s0"]
     beyond = frame.with_columns((nw.col("score:helpful") + 5).alias("score:helpful"))
     with pytest.raises(RunsError, match=r"2 values of score:helpful are none"):
         Samples.from_frame(beyond, extras=["score:helpful"])
@@ -186,11 +190,11 @@ def test_a_frame_of_another_engine_is_checked(tmp_path: Path) -> None:
 
 def test_fractions_read_as_points_are_doubted(tmp_path: Path) -> None:
     """A scorer whose scale nobody says, and whose scores are all below 1, may be misread."""
-    told = rows(helpful=[0.5, 0.9, 1.0])
+    records = rows(helpful=[0.5, 0.9, 1.0])
     text = (
         "columns: {arm: arm, run_id: run, sample_id: id, passed: ok}\nscores: {helpful: helpful}\n"
     )
-    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, told)))
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, records)))
     (tmp_path / "source.yaml").write_text(text)
     doubt = read_runs(tmp_path).doubts["score:helpful"]
     assert doubt.facts["confirm"] == "scores: {helpful: {column: helpful, scale: [0, 10]}}"
@@ -240,5 +244,5 @@ def test_the_documented_mapping_is_read(tmp_path: Path) -> None:
     }  # fmt: skip
     (tmp_path / "t.jsonl").write_text(json.dumps(record))
     row = read_runs(tmp_path).table.to_pylist()[0]
-    told = [row[name] for name in (*FIELDS[:6], "score:faithfulness", "score:relevance")]
-    assert told == [0.01, 5, 6, False, False, 7.5, 5.0, None]
+    cells = [row[name] for name in (*FIELDS[:6], "score:faithfulness", "score:relevance")]
+    assert cells == [0.01, 5, 6, False, False, 7.5, 5.0, None]

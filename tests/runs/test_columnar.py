@@ -163,8 +163,8 @@ def write_lines(folder: Path, rows: list[dict[str, str]]) -> None:
     (folder / "source.yaml").write_text(SOURCE.format(kind="jsonl"))
     lines: list[str] = []
     for place, cells in enumerate(rows):
-        kept = {name: cell or None for name, cell in cells.items() if cell or place % 2}
-        lines.append(json.dumps(kept, ensure_ascii=False))
+        filled = {name: cell or None for name, cell in cells.items() if cell or place % 2}
+        lines.append(json.dumps(filled, ensure_ascii=False))
     text = "\n".join(lines)
     for name in ("rating", "seconds", "nation", "question"):
         text = re.sub(rf'("{name}": )"([0-9.]+)"', r"\1\2", text)

@@ -20,8 +20,8 @@ def test_flags_have_their_short_keys_in_order(tmp_path: Path) -> None:
     """Both spellings of a key are one; the data set's flags speak where the envelope is silent."""
     spoken = run("r1", sample(1), flags={"mode": "exploit", "feature.searchLite": True})
     noted = run("r2", sample(2), datasetMeta=META | {"featureFlags": {"feature.styleGuard": False}})
-    found = read_runs(write(tmp_path, spoken, noted, run("r3", sample(3))))
-    assert [info.flags for info in found.runs] == [
+    runs = read_runs(write(tmp_path, spoken, noted, run("r3", sample(3))))
+    assert [info.flags for info in runs.runs] == [
         (("mode", "exploit"), ("searchLite", True)), (("styleGuard", False),), None,
     ]  # fmt: skip
 
@@ -31,16 +31,16 @@ def test_a_simulated_run_is_known(tmp_path: Path, where: str) -> None:
     """Either place of the word counts; a run without it counts as measured."""
     fields = {"simulated": True}
     marked = run("r1", sample(1), **(fields if where == "envelope" else {"datasetMeta": fields}))
-    found = read_runs(write(tmp_path, marked, run("r2", sample(2), simulated=False)))
-    assert [info.simulated for info in found.runs] == [True, False]
+    runs = read_runs(write(tmp_path, marked, run("r2", sample(2), simulated=False)))
+    assert [info.simulated for info in runs.runs] == [True, False]
 
 
 def test_a_word_for_simulated_is_refused_with_its_arm(tmp_path: Path) -> None:
     """Nobody guesses whether 'yes' means true; the refused rows count to the run's arm."""
-    found = read_runs(write(tmp_path, run("r1", sample(1), sample(2), simulated="yes"), run("r2")))
-    assert messages(found) == ["runs.jsonl:1: simulated is 'yes'; expected true or false."]
-    assert found.unreadable == {"control": 2}
-    check_account(found)
+    runs = read_runs(write(tmp_path, run("r1", sample(1), sample(2), simulated="yes"), run("r2")))
+    assert messages(runs) == ["runs.jsonl:1: simulated is 'yes'; expected true or false."]
+    assert runs.unreadable == {"control": 2}
+    check_account(runs)
 
 
 def test_strategy_and_last_start(tmp_path: Path) -> None:

@@ -69,9 +69,9 @@ def put(folder: Path, name: str, rows: Sequence[Cells]) -> Path:
 
 def copies(folder: Path) -> dict[str, int]:
     """Read a folder, hold its account, and return its copies."""
-    found = read_runs(folder)
-    check_account(found)
-    return dict(found.copies)
+    runs = read_runs(folder)
+    check_account(runs)
+    return dict(runs.copies)
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
@@ -107,21 +107,21 @@ def test_an_export_that_holds_the_days_before(tmp_path: Path) -> None:
     for day in range(3):
         so_far = [{**row, "run_id": f"export-{day}"} for row in days[: 30 * (day + 1)]]
         put(tmp_path, f"{day}.csv", so_far)
-    found = read_runs(tmp_path)
-    check_account(found)
-    assert named(found) == {("a", f"export-{day}"): 30 for day in range(3)}
-    starts = {info.run_id: f"{info.started_at:%d}" for info in found.runs}
+    runs = read_runs(tmp_path)
+    check_account(runs)
+    assert named(runs) == {("a", f"export-{day}"): 30 for day in range(3)}
+    starts = {info.run_id: f"{info.started_at:%d}" for info in runs.runs}
     assert starts == {"export-0": "20", "export-1": "21", "export-2": "22"}
-    assert found.copies == {"a": 90}
+    assert runs.copies == {"a": 90}
 
 
 def test_a_whole_run_under_another_id(tmp_path: Path) -> None:
     """The later of two flat runs with the same rows is no run."""
     rows = [{**row, "sample_id": f"s{n}"} for n, row in enumerate(answers(50))]
     runs = [{**row, "run_id": name} for name in ("r1", "r2") for row in rows]
-    found = read_runs(put(tmp_path, "t.parquet", runs))
-    check_account(found)
-    assert (named(found), found.copies) == ({("a", "r1"): 50}, {"a": 50})
+    copied = read_runs(put(tmp_path, "t.parquet", runs))
+    check_account(copied)
+    assert (named(copied), copied.copies) == ({("a", "r1"): 50}, {"a": 50})
 
 
 def test_envelopes_with_other_starts_that_repeat_their_samples(tmp_path: Path) -> None:
@@ -131,9 +131,9 @@ def test_envelopes_with_other_starts_that_repeat_their_samples(tmp_path: Path) -
         for n, row in enumerate(answers(60))
     ]
     first, second = run("r1", *listed), run("r2", *listed, startedAt="2026-03-03T10:00:00+09:00")
-    found = read_runs(write(tmp_path, first, second))
-    check_account(found)
-    assert (named(found), found.copies) == ({("control", "r1"): 60}, {"control": 60})
+    runs = read_runs(write(tmp_path, first, second))
+    check_account(runs)
+    assert (named(runs), runs.copies) == ({("control", "r1"): 60}, {"control": 60})
 
 
 def test_ids_that_restart_in_each_run_are_no_copies(tmp_path: Path) -> None:
@@ -213,9 +213,9 @@ def test_a_pile_of_failures_keeps_its_share(
 ) -> None:
     """Where every row stands twice, alike failures are halved, not made one."""
     rows = without([change(row, n) for n, row in enumerate(answers(400))], "prompt_id")
-    found = read_runs(put(tmp_path, "t.csv", rows * 2))
+    runs = read_runs(put(tmp_path, "t.csv", rows * 2))
     statuses = Counter(row["status"] for row in rows)
-    assert Counter(found.table["status"].to_pylist()) == statuses
+    assert Counter(runs.table["status"].to_pylist()) == statuses
 
 
 def test_a_handful_of_equal_rows_is_left(tmp_path: Path) -> None:
@@ -247,11 +247,11 @@ def test_duplicating_rows_never_adds_to_what_is_kept(tmp_path: Path, data: st.Da
     else:
         (tmp_path / "more.csv").unlink(missing_ok=True)
         put(tmp_path, "t.csv", rows + again)
-    found = read_runs(tmp_path)
-    check_account(found)
-    columns = [found.table[name].to_pylist() for name in ("arm", "prompt_id", "latency_ms")]
-    kept = Counter(zip(*columns, strict=True))
-    different = Counter(arm for arm, _, _ in kept)
-    repeated = Counter(arm for (arm, _, _), count in kept.items() if count > 1)
+    runs = read_runs(tmp_path)
+    check_account(runs)
+    columns = [runs.table[name].to_pylist() for name in ("arm", "prompt_id", "latency_ms")]
+    counts = Counter(zip(*columns, strict=True))
+    different = Counter(arm for arm, _, _ in counts)
+    repeated = Counter(arm for (arm, _, _), count in counts.items() if count > 1)
     assert different == {"a": 60, "b": 60}
     assert {arm: count for arm, count in repeated.items() if count > 8 * (not numbered)} == {}

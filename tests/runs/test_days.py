@@ -44,10 +44,10 @@ def test_a_day_is_the_source_s_own(
     times = ("2026-10-20T00:30:00+09:00", "2026-10-20T01:30:00+09:00", "2026-10-19T16:00:00Z")
     table(tmp_path, "t.csv", *(f"a,passed,{time}" for time in times), *more, head=HEAD)
     source(tmp_path, MAPPED + (f"timezone: {zone}\n" if zone else ""))
-    found = read_runs(tmp_path)
-    check_account(found)
-    assert named(found) == {("a", day): n for day, n in days.items()}
-    assert found.by_day
+    runs = read_runs(tmp_path)
+    check_account(runs)
+    assert named(runs) == {("a", day): n for day, n in days.items()}
+    assert runs.by_day
 
 
 def test_days_of_both_arms_and_several_files(tmp_path: Path) -> None:
@@ -55,13 +55,13 @@ def test_days_of_both_arms_and_several_files(tmp_path: Path) -> None:
     for name, day in (("x.csv", 20), ("y.csv", 20), ("z.csv", 21)):
         rows = [f"{arm},passed,2026-10-{day}T0{n}:00:00Z" for arm in "ab" for n in range(3)]
         table(tmp_path, name, *rows, "b,failed,", head=HEAD)
-    found = read_runs(tmp_path)
-    check_account(found)
-    assert named(found) == {
+    runs = read_runs(tmp_path)
+    check_account(runs)
+    assert named(runs) == {
         ("a", "2026-10-20"): 6, ("b", "2026-10-20"): 6, ("b", "undated"): 3,
         ("a", "2026-10-21"): 3, ("b", "2026-10-21"): 3,
     }  # fmt: skip
-    assert texts(found.warnings)[0] == (
+    assert texts(runs.warnings)[0] == (
         "The source names no runs, so each day of an arm is a run (5 in all); map run_id in "
         "source.yaml where runs are known."
     )
@@ -71,19 +71,19 @@ def test_neither_run_nor_time_is_one_run_an_arm(tmp_path: Path) -> None:
     """Two files without runs and times do not make two runs, and the sentence names run_id."""
     for name in ("x.csv", "y.csv"):
         table(tmp_path, name, "a,passed", "b,failed", "b,failed", head="arm,status")
-    found = read_runs(tmp_path)
-    check_account(found)
-    assert named(found) == {("a", "all"): 2, ("b", "all"): 4}
-    assert [reason.code for reason in found.warnings] == ["source.one_run", "runs.no_start"]
-    assert "map run_id or started_at" in texts(found.warnings)[0]
-    assert not found.by_day
+    runs = read_runs(tmp_path)
+    check_account(runs)
+    assert named(runs) == {("a", "all"): 2, ("b", "all"): 4}
+    assert [reason.code for reason in runs.warnings] == ["source.one_run", "runs.no_start"]
+    assert "map run_id or started_at" in texts(runs.warnings)[0]
+    assert not runs.by_day
 
 
 def test_a_source_that_names_its_runs_is_told_nothing(tmp_path: Path) -> None:
     """Run ids are taken as they are."""
     table(tmp_path, "t.csv", "a,r1,passed,2026-10-20T00:00:00Z", head=f"arm,run_id,{HEAD[4:]}")
-    found = read_runs(tmp_path)
-    assert (found.warnings, found.by_day) == ((), False)
+    runs = read_runs(tmp_path)
+    assert (runs.warnings, runs.by_day) == ((), False)
 
 
 @pytest.mark.parametrize("kind", [pa.timestamp("us", "UTC"), pa.timestamp("us"), pa.date32()])
@@ -106,14 +106,14 @@ def test_rows_that_started_later_are_left_out_one_by_one(tmp_path: Path, kind: s
     head = "arm,run_id,sample_id,status,started_at"
     table(tmp_path, f"t.{kind}", *(f"a,r{day},s{n},passed,2026-10-2{day + n}T00:00:00Z"
                                    for day in (0, 1, 3) for n in range(3)), head=head)  # fmt: skip
-    found = read_runs(tmp_path, as_of=datetime(2026, 10, 21, 12, tzinfo=UTC))
-    check_account(found)
-    assert named(found) == {("a", "r0"): 2, ("a", "r1"): 1}
-    assert (found.after_as_of, found.inputs[0].set_aside) == (1, 6)
-    assert texts(found.warnings) == [
+    runs = read_runs(tmp_path, as_of=datetime(2026, 10, 21, 12, tzinfo=UTC))
+    check_account(runs)
+    assert named(runs) == {("a", "r0"): 2, ("a", "r1"): 1}
+    assert (runs.after_as_of, runs.inputs[0].set_aside) == (1, 6)
+    assert texts(runs.warnings) == [
         "3 rows of these runs started after 2026-10-21 12:00 +0000 and are left out."
     ]
-    assert max(info.last_at or datetime.min.replace(tzinfo=UTC) for info in found.runs) == datetime(
+    assert max(info.last_at or datetime.min.replace(tzinfo=UTC) for info in runs.runs) == datetime(
         2026, 10, 21, tzinfo=UTC
     )
 
@@ -123,10 +123,10 @@ def test_a_later_part_does_not_set_its_run_aside(tmp_path: Path) -> None:
     head = "arm,run_id,sample_id,status,started_at"
     for day in (1, 2):
         table(tmp_path, f"{day}.csv", f"a,r,s{day},passed,2026-10-2{day}T00:00:00Z", head=head)
-    found = read_runs(tmp_path, as_of=datetime(2026, 10, 21, tzinfo=UTC))
-    check_account(found)
-    assert (named(found), found.after_as_of) == ({("a", "r"): 1}, 0)
-    assert [reason.code for reason in found.warnings] == ["source.later"]
+    runs = read_runs(tmp_path, as_of=datetime(2026, 10, 21, tzinfo=UTC))
+    check_account(runs)
+    assert (named(runs), runs.after_as_of) == ({("a", "r"): 1}, 0)
+    assert [reason.code for reason in runs.warnings] == ["source.later"]
 
 
 @pytest.mark.parametrize("name", ["b.tsv", "part-3.ndjson", "c.xlsx", "deep/d.csv.gz", "e.csv"])
@@ -137,9 +137,9 @@ def test_files_that_nothing_read_are_named(tmp_path: Path, name: str) -> None:
     for other in ("README.md", "LICENSE", "notes.md", "evidence/junit.xml", name):
         (tmp_path / other).parent.mkdir(exist_ok=True)
         (tmp_path / other).write_text(HEAD + "\na,passed,2026-10-20T00:00:00Z\n", encoding="utf-8")
-    found = read_runs(tmp_path)
-    assert texts(found.warnings)[1:] == [f"Nothing read these files: {name}."]
-    assert found.kept == 1
+    runs = read_runs(tmp_path)
+    assert texts(runs.warnings)[1:] == [f"Nothing read these files: {name}."]
+    assert runs.kept == 1
 
 
 def test_many_unread_files_are_counted(tmp_path: Path) -> None:
@@ -158,10 +158,10 @@ def test_runs_beside_a_mapped_table_are_read(tmp_path: Path) -> None:
     source(tmp_path, MAPPED + "files: a.csv\n")
     write(tmp_path, run("r1", sample(1)))
     (tmp_path / "expect.json").write_text('{"recommendation": ["GO"]}')
-    found = read_runs(tmp_path)
-    check_account(found)
-    assert sorted(named(found)) == [("a", "2026-10-20"), ("control", "r1")]
-    assert (found.ignored, found.quarantined) == (("expect.json", "source.yaml"), ())
+    runs = read_runs(tmp_path)
+    check_account(runs)
+    assert sorted(named(runs)) == [("a", "2026-10-20"), ("control", "r1")]
+    assert (runs.ignored, runs.quarantined) == (("expect.json", "source.yaml"), ())
 
 
 def test_a_pattern_that_fits_no_file_is_an_error(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_ids_that_nobody_has_are_not_there(tmp_path: Path, more: list[str]) -> N
     table(tmp_path, "t.csv", *lines, *lines, *more, head=f"{HEAD},run,id,ms")
     source(tmp_path, "columns: {arm: arm, status: status, started_at: started_at, run_id: run, "
                      "sample_id: id, latency_ms: ms}\n")  # fmt: skip
-    found = read_runs(tmp_path)
-    check_account(found)
-    assert found.by_day
-    assert (found.kept, dict(found.copies)) == (200, {"a": 200})
+    runs = read_runs(tmp_path)
+    check_account(runs)
+    assert runs.by_day
+    assert (runs.kept, dict(runs.copies)) == (200, {"a": 200})

@@ -31,9 +31,9 @@ def read(folder: Path, spec: str, **files: str) -> Runs:
         path = folder / "/".join(name.split("__")).replace("_", ".")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="")
-    found = read_runs(folder)
-    check_account(found)
-    return found
+    runs = read_runs(folder)
+    check_account(runs)
+    return runs
 
 
 def arms(runs: Runs) -> dict[str, int]:
@@ -43,21 +43,21 @@ def arms(runs: Runs) -> dict[str, int]:
 
 
 OK = "columns: {passed: ok}\n"
-TWO, ONE = "ok,x\ntrue,1\nfalse,2\n", "ok,x\ntrue,1\n"
+TWO_ROWS, ONE_ROW = "ok,x\ntrue,1\nfalse,2\n", "ok,x\ntrue,1\n"
 
 
 def test_the_arm_is_told_by_the_file(tmp_path: Path) -> None:
     """Two versions in two files without a column of arms."""
     spec = OK + "arms: {control: v1.csv, treatment: v2.csv}\n"
-    found = read(tmp_path, spec, v1_csv=TWO, v2_csv=ONE)
-    assert arms(found) == {"control": 2, "treatment": 1}
+    runs = read(tmp_path, spec, v1_csv=TWO_ROWS, v2_csv=ONE_ROW)
+    assert arms(runs) == {"control": 2, "treatment": 1}
 
 
 def test_the_arm_is_told_by_the_folder(tmp_path: Path) -> None:
     """Patterns are relative to the folder that is read, and an arm may have several."""
     spec = OK + 'arms: {control: [v1/*.csv, "*/old.csv"], treatment: "v2/*.csv"}\n'
-    found = read(tmp_path, spec, v1__a_csv=TWO, v2__a_csv=ONE, v3__old_csv=ONE)
-    assert arms(found) == {"control": 3, "treatment": 1}
+    runs = read(tmp_path, spec, v1__a_csv=TWO_ROWS, v2__a_csv=ONE_ROW, v3__old_csv=ONE_ROW)
+    assert arms(runs) == {"control": 3, "treatment": 1}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_the_arm_is_told_by_the_folder(tmp_path: Path) -> None:
 def test_a_file_has_one_arm(tmp_path: Path, patterns: str, message: str) -> None:
     """A file that no pattern names, or two, is an error that names it."""
     with pytest.raises(RunsError, match=message):
-        read(tmp_path, OK + f"arms: {patterns}\n", v1_csv=TWO, v2_csv=ONE)
+        read(tmp_path, OK + f"arms: {patterns}\n", v1_csv=TWO_ROWS, v2_csv=ONE_ROW)
 
 
 WRONG = {
@@ -89,7 +89,7 @@ WRONG = {
 def test_a_wrong_key_is_named(tmp_path: Path, spec: str) -> None:
     """What the new keys do not allow is an error that names the key."""
     with pytest.raises(PlanError, match=WRONG[spec]):
-        read(tmp_path, spec, v1_csv=TWO)
+        read(tmp_path, spec, v1_csv=TWO_ROWS)
 
 
 RECORDS: list[dict[str, Any]] = [
@@ -105,9 +105,9 @@ NESTED = """columns:
 """
 
 
-def nested(found: Runs) -> list[tuple[Any, ...]]:
+def nested(runs: Runs) -> list[tuple[Any, ...]]:
     """Return what the nested records say."""
-    rows = sorted(found.table.to_pylist(), key=lambda row: -row["latency_ms"])
+    rows = sorted(runs.table.to_pylist(), key=lambda row: -row["latency_ms"])
     return [(row["arm"], row["passed"], row["score"]) for row in rows]
 
 
@@ -116,7 +116,7 @@ EXPECTED = [("old", True, 5.0), ("new", False, 10.0), ("new", True, None)]
 
 def test_names_with_dots_reach_inside_of_json_lines(tmp_path: Path) -> None:
     """provider.id is the id inside of provider; what is null there is null."""
-    lines = "".join(json.dumps(one) + "\n" for one in RECORDS)
+    lines = "".join(json.dumps(record) + "\n" for record in RECORDS)
     assert nested(read(tmp_path, NESTED, t_jsonl=lines)) == EXPECTED
 
 
@@ -143,8 +143,8 @@ def test_a_json_file_holds_a_list_of_records(tmp_path: Path, records: str, tree:
 def test_a_place_in_a_list_is_a_name(tmp_path: Path) -> None:
     """Lists inside of records are reached by place; a column with a dot of its own comes first."""
     record = {"a.b": "x", "a": {"b": "y"}, "scores": [{"v": 1}, {"v": 7}]}
-    found = read(tmp_path, "columns: {arm: a.b, score: scores.1.v}\n", t_jsonl=json.dumps(record))
-    assert found.table.select(["arm", "score"]).to_pylist() == [{"arm": "x", "score": 7.0}]
+    runs = read(tmp_path, "columns: {arm: a.b, score: scores.1.v}\n", t_jsonl=json.dumps(record))
+    assert runs.table.select(["arm", "score"]).to_pylist() == [{"arm": "x", "score": 7.0}]
 
 
 @pytest.mark.parametrize(
@@ -173,9 +173,9 @@ def test_records_that_are_not_there_are_an_error(
 def test_a_record_that_is_none_costs_itself(tmp_path: Path) -> None:
     """A number in the list of records is one bad row."""
     text = json.dumps({"results": [*RECORDS, 7]})
-    found = read(tmp_path, NESTED + "records: results\n", t_json=text)
-    assert messages(found) == ["t.json:4: record 4 is 7; expected an object."]
-    assert nested(found) == EXPECTED
+    runs = read(tmp_path, NESTED + "records: results\n", t_json=text)
+    assert messages(runs) == ["t.json:4: record 4 is 7; expected an object."]
+    assert nested(runs) == EXPECTED
 
 
 @pytest.mark.parametrize("careful", [False, True])
@@ -185,21 +185,21 @@ def test_scores_alone_are_samples(
     """Without an outcome it is unknown, never failed; what is measured is measured."""
     if careful:
         monkeypatch.setattr(reading, "read_columns", lambda *_, **__: None)
-    found = read(tmp_path, "columns: {arm: a, score: s}\n", t_csv="a,s\nx,7\nx,\ny,8\n")
-    table = found.table
+    runs = read(tmp_path, "columns: {arm: a, score: s}\n", t_csv="a,s\nx,7\nx,\ny,8\n")
+    table = runs.table
     for name in ("status", "passed", "vetoed", "error"):
         assert table[name].null_count == 3
     assert sorted(table["score"].drop_null().to_pylist()) == [7.0, 8.0]
-    assert from_runs(found).digest()
+    assert from_runs(runs).digest()
 
 
 def test_no_outcome_is_no_failure(tmp_path: Path) -> None:
     """Moments of an unknown outcome have no sample, so that a gate on it says what is missing."""
-    found = read(tmp_path, "columns: {arm: a, score: s}\n", t_csv="a,s\nx,7\ny,8\n")
+    runs = read(tmp_path, "columns: {arm: a, score: s}\n", t_csv="a,s\nx,7\ny,8\n")
     made = metric_expressions(
         timeout_cap_ms=60_000, slow_above_ms=2_500, latency_cap_ms=6_000, tags=()
     )
-    table = scan(from_runs(found).frame(), made, by={"arm": "arm"})
+    table = scan(from_runs(runs).frame(), made, by={"arm": "arm"})
     assert sum(table.all("passed").n) == 0
     assert sum(table.all("score").n) == 2
 
@@ -209,9 +209,9 @@ ESCAPED = 'arm,ok,text\na,true,"he said \\"hi\\" twice"\na,true,"fine, really"\n
 
 def test_a_row_with_escaped_quotes_costs_itself_only(tmp_path: Path) -> None:
     """The others are read, and the message names the option."""
-    found = read(tmp_path, "columns: {arm: arm, passed: ok}\n", t_csv=ESCAPED)
-    assert (found.read, found.kept) == (3, 2)
-    (message,) = messages(found)
+    runs = read(tmp_path, "columns: {arm: arm, passed: ok}\n", t_csv=ESCAPED)
+    assert (runs.read, runs.kept) == (3, 2)
+    (message,) = messages(runs)
     assert message.startswith(
         "t.csv:2: text follows a quote that closes its cell; expected a quote"
     )
@@ -221,37 +221,37 @@ def test_a_row_with_escaped_quotes_costs_itself_only(tmp_path: Path) -> None:
 def test_an_escape_may_be_named(tmp_path: Path) -> None:
     """Then backslashes before quotes are no fault, and doubled quotes still are none either."""
     spec = 'columns: {arm: arm, passed: ok, category: text}\nescape: "\\\\"\n'
-    found = read(tmp_path, spec, t_csv=ESCAPED + 'a,true,"a ""b"" c"\n')
-    assert found.rows_quarantined == 0
-    texts = found.table.sort_by("sample_id")["category"].to_pylist()
+    runs = read(tmp_path, spec, t_csv=ESCAPED + 'a,true,"a ""b"" c"\n')
+    assert runs.rows_quarantined == 0
+    texts = runs.table.sort_by("sample_id")["category"].to_pylist()
     assert texts == ['he said "hi" twice', "fine, really", "plain", 'a "b" c']
 
 
 def test_a_text_over_lines_is_one_bad_row(tmp_path: Path) -> None:
     """What follows a broken quote, and is no row itself, belongs to it."""
     text = 'arm,ok,text\na,true,"say \\"hi\\"\nand more\nand the end"\na,false,x\n'
-    found = read(tmp_path, "columns: {arm: arm, passed: ok}\n", t_csv=text)
-    assert (found.read, found.kept, [one.line for one in found.quarantined]) == (2, 1, [2])
-    assert found.quarantined[0].text == 'a,true,"say \\"hi\\"\nand more\nand the end"'
+    runs = read(tmp_path, "columns: {arm: arm, passed: ok}\n", t_csv=text)
+    assert (runs.read, runs.kept, [row.line for row in runs.quarantined]) == (2, 1, [2])
+    assert runs.quarantined[0].text == 'a,true,"say \\"hi\\"\nand more\nand the end"'
 
 
 def test_a_quote_that_is_never_closed_costs_its_row(tmp_path: Path) -> None:
     """The rows after it are read; it does not swallow them to the end of the file."""
     rows = "".join(f"a,true,t{n}\n" for n in range(500))
-    found = read(
+    runs = read(
         tmp_path, "columns: {arm: arm, passed: ok}\n", t_csv=f'arm,ok,text\na,true,"x\n{rows}'
     )
-    assert (found.read, found.kept) == (501, 500)
-    assert messages(found)[0].startswith("t.csv:2: a quote is not closed; expected every quote")
+    assert (runs.read, runs.kept) == (501, 500)
+    assert messages(runs)[0].startswith("t.csv:2: a quote is not closed; expected every quote")
 
 
 def test_a_quote_that_is_closed_far_away_loses_the_rows_between(tmp_path: Path) -> None:
     """A cell that holds whole rows is refused with their number: none is lost in silence."""
     rows = "".join(f"a,true,t{n}\n" for n in range(20))
     text = f'arm,ok,text\na,true,"x\n{rows}a,true,y"\na,false,z\n'
-    found = read(tmp_path, "columns: {arm: arm, passed: ok}\n", t_csv=text)
-    assert (found.read, found.kept, found.rows_quarantined) == (23, 1, 22)
-    (message,) = messages(found)
+    runs = read(tmp_path, "columns: {arm: arm, passed: ok}\n", t_csv=text)
+    assert (runs.read, runs.kept, runs.rows_quarantined) == (23, 1, 22)
+    (message,) = messages(runs)
     assert message.startswith("t.csv:2: a quoted cell swallows 21 rows, from line 3 on; expected")
 
 
@@ -260,8 +260,8 @@ def test_a_text_that_holds_a_table_is_a_text(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([("arm", "ok", "text"), ("a", "true", "one\nx,y,z\n1,2,3")])
-    found = read(tmp_path, "columns: {arm: arm, passed: ok}\n")
-    assert (found.kept, found.rows_quarantined) == (1, 0)
+    runs = read(tmp_path, "columns: {arm: arm, passed: ok}\n")
+    assert (runs.kept, runs.rows_quarantined) == (1, 0)
 
 
 def test_every_row_with_escaped_quotes_is_one_error(tmp_path: Path) -> None:
@@ -320,8 +320,8 @@ def test_the_documented_source_is_read(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "source.md").read_text(encoding="utf-8")
     spec = text.partition("```yaml\n")[2].partition("```")[0]
     header = "variant,question_id,user,team,outcome,rating,seconds,tags,day\n"
-    found = read(tmp_path, spec, t_csv=header + "old,q1,u1,t1,ok,5,1.5,bias;none,2026-11-02\n")
-    (row,) = found.table.to_pylist()
+    runs = read(tmp_path, spec, t_csv=header + "old,q1,u1,t1,ok,5,1.5,bias;none,2026-11-02\n")
+    (row,) = runs.table.to_pylist()
     assert (row["score"], row["latency_ms"], row["issues"]) == (10.0, 1500.0, ["bias"])
     assert (row["user_id"], row["cluster"]) == ("u1", "t1")
-    assert not found.doubts
+    assert not runs.doubts

@@ -82,10 +82,10 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_measured_is_the_same_on_sail(sail: str, stored: Path) -> None:
     """Counts are equal, sums to 1e-9, of every group, histogram, tag and stratum."""
-    here = from_runs(RAW)
-    _, there = read_on(sail, stored, as_of=None, read=not_read)
-    same_measured(measured(here), measured(there))
-    assert measured(here).strata  # the story has categories to compare
+    local = from_runs(RAW)
+    _, remote = read_on(sail, stored, as_of=None, read=not_read)
+    same_measured(measured(local), measured(remote))
+    assert measured(local).strata  # the story has categories to compare
 
 
 def test_segments_and_texts_are_the_same_on_sail(sail: str, tmp_path: Path) -> None:
@@ -100,19 +100,19 @@ def test_segments_and_texts_are_the_same_on_sail(sail: str, tmp_path: Path) -> N
         "segments:\n  platform: {column: device, none: [N/A]}\n"
         "  version: {column: version, none: -1}\ntexts: {answer: reply}\n"
     )
-    here = from_runs(read_runs(tmp_path, texts=True))
-    runs, there = read_on(sail, tmp_path, as_of=None, read=not_read)
-    assert (here.extras, here.texts) == (there.extras, there.texts) == (runs.extras, runs.texts)
+    local = from_runs(read_runs(tmp_path, texts=True))
+    runs, remote = read_on(sail, tmp_path, as_of=None, read=not_read)
+    assert (local.extras, local.texts) == (remote.extras, remote.texts) == (runs.extras, runs.texts)
     names = ("sample_id", "run_id", "platform", "version", "answer_text")
     order = [(name, "ascending") for name in names]
-    rows = [collect(one.frame().select(*names)).sort_by(order) for one in (here, there)]
+    rows = [collect(samples.frame().select(*names)).sort_by(order) for samples in (local, remote)]
     assert rows[0].to_pydict() == rows[1].to_pydict()
     assert set(rows[0]["version"].to_pylist()) == {"2", "0.5", None, "1000"}
     assert set(rows[0]["platform"].to_pylist()) == {"web", None, " Web", "tv"}
-    both = [measured(one, segments=("platform", "version")) for one in (here, there)]
+    both = [measured(samples, segments=("platform", "version")) for samples in (local, remote)]
     same_measured(*both)
     assert {"platform", "version"} <= both[0].strata.keys()
-    assert there.digest() != digest_on(sail, _without_source(tmp_path))
+    assert remote.digest() != digest_on(sail, _without_source(tmp_path))
 
 
 def _without_source(folder: Path) -> Path:
@@ -124,20 +124,20 @@ def test_a_whole_review_is_the_same_on_sail(sail: str, stored: Path, tmp_path: P
     """Verdicts, reasons and runs are equal, numbers to 1e-9."""
     evidence = real_evidence(RUNS / "evidence", tmp_path / "evidence")
     shared: dict[str, Any] = {"stage": 2, "evidence": evidence, "looks": ""}
-    here = review_stage(review_params({**shared, "runs": str(RUNS)}))
-    there = review_stage(review_params({**shared, "runs": str(stored), "engine": sail}))
-    same_review(here, there)
+    local = review_stage(review_params({**shared, "runs": str(RUNS)}))
+    remote = review_stage(review_params({**shared, "runs": str(stored), "engine": sail}))
+    same_review(local, remote)
 
 
 def test_runs_after_the_review_are_left_out(sail: str, stored: Path) -> None:
     """as_of keeps the runs that DuckDB keeps, and before all of them there is no evidence."""
     starts = sorted(run.started_at for run in RAW.runs if run.started_at)
     moment = starts[len(starts) // 2]
-    kept, samples = read_on(sail, stored, as_of=moment, read=not_read)
+    runs, samples = read_on(sail, stored, as_of=moment, read=not_read)
     expected = read_runs(RUNS, stage=2, as_of=moment)
     assert {run.run_id for run in samples.runs} == {run.run_id for run in expected.runs if run.n}
-    assert kept.after_as_of == expected.after_as_of
-    assert kept.read == expected.kept
+    assert runs.after_as_of == expected.after_as_of
+    assert runs.read == expected.kept
     with pytest.raises(NoEvidenceError, match=r"no run of .* is left as evidence"):
         read_on(sail, stored, as_of=starts[0].replace(year=2000), read=not_read)
 
@@ -182,10 +182,10 @@ def test_a_partitioned_folder_with_its_evidence_is_the_same_samples(
 def test_other_sources_are_checked_here_and_handed_over(sail: str) -> None:
     """Run envelopes keep their account, and what the engine then measures is the same."""
     assert not is_table(RUNS)
-    runs, there = read_on(sail, RUNS, as_of=None, read=lambda: RAW)
+    runs, remote = read_on(sail, RUNS, as_of=None, read=lambda: RAW)
     assert runs is RAW
-    assert there.frame().implementation.is_spark_like()
-    same_measured(measured(from_runs(RAW)), measured(there))
+    assert remote.frame().implementation.is_spark_like()
+    same_measured(measured(from_runs(RAW)), measured(remote))
 
 
 def test_scorers_and_cached_answers_are_the_same_on_sail(sail: str, tmp_path: Path) -> None:
@@ -194,11 +194,15 @@ def test_scorers_and_cached_answers_are_the_same_on_sail(sail: str, tmp_path: Pa
     table = table.set_column(table.schema.get_field_index("cached"), "cached", cached)
     table = table.append_column("score:helpful", table["score"])
     pq.write_table(table, tmp_path / "t.parquet")
-    there, samples = read_on(sail, tmp_path / "t.parquet", as_of=None, read=not_read)
-    here = read_runs(tmp_path / "t.parquet")
-    assert sum(there.cached.values()) == len(cached) // 10 + bool(len(cached) % 10)
-    assert (there.cached, there.copies, there.extras) == (here.cached, here.copies, here.extras)
-    same_measured(measured(from_runs(here)), measured(samples))
+    remote, samples = read_on(sail, tmp_path / "t.parquet", as_of=None, read=not_read)
+    local = read_runs(tmp_path / "t.parquet")
+    assert sum(remote.cached.values()) == len(cached) // 10 + bool(len(cached) % 10)
+    assert (remote.cached, remote.copies, remote.extras) == (
+        local.cached,
+        local.copies,
+        local.extras,
+    )
+    same_measured(measured(from_runs(local)), measured(samples))
     high = pa.array([10.5] * len(table))
     beyond = table.set_column(len(table.schema) - 1, "score:helpful", high)
     pq.write_table(beyond, tmp_path / "t.parquet")
@@ -209,10 +213,10 @@ def test_scorers_and_cached_answers_are_the_same_on_sail(sail: str, tmp_path: Pa
 def test_a_whole_review_of_envelopes_is_the_same_on_sail(sail: str) -> None:
     """All of the record but the digest's kind is equal, warnings and quarantine too."""
     shared = {"stage": 2, "runs": str(RUNS), "looks": ""}
-    here, there = (
+    local, remote = (
         review_stage(review_params({**shared, "engine": engine})) for engine in ("duckdb", sail)
     )
-    same_review(here, there, but=("data_sha256",))
+    same_review(local, remote, but=("data_sha256",))
 
 
 @pytest.mark.parametrize(
@@ -249,13 +253,13 @@ def test_tags_and_units_are_read_there_as_here(sail: str, tmp_path: Path) -> Non
     path = tmp_path / "t.parquet"
     pq.write_table(table, path)
     runs, samples = read_on(sail, path, as_of=None, read=not_read)
-    there = nw.to_native(samples.frame()).select("sample_id", "run_id", "issues").toArrow()
-    here = read_runs(path)
+    remote = nw.to_native(samples.frame()).select("sample_id", "run_id", "issues").toArrow()
+    local = read_runs(path)
     order = [("run_id", "ascending"), ("sample_id", "ascending")]
-    told = pa.table(there).sort_by(order)["issues"].to_pylist()
-    assert told == here.table.sort_by(order)["issues"].to_pylist()
-    assert {tag for one in told for tag in one or ()} == {"bias", "Made up"}
-    assert runs.doubts == here.doubts
+    spelled = pa.table(remote).sort_by(order)["issues"].to_pylist()
+    assert spelled == local.table.sort_by(order)["issues"].to_pylist()
+    assert {tag for listed in spelled for tag in listed or ()} == {"bias", "Made up"}
+    assert runs.doubts == local.doubts
     assert runs.doubts.keys() == {"latency_ms", "slow"}
     (tmp_path / "source.yaml").write_text("envelopes: {unit: ms}\n")
     assert not read_on(sail, path, as_of=None, read=not_read)[0].doubts

@@ -69,10 +69,10 @@ def faults(folder: Path) -> list[str]:
     """Return what is wrong with a folder of runs, in Korean: refused rows, or why none is read."""
     with speaking("ko"):
         try:
-            found = read_runs(folder)
+            runs = read_runs(folder)
         except RolloutError as error:
             return [translated(error)]
-        return [translated(one.said) for one in found.quarantined]
+        return [translated(row.said) for row in runs.quarantined]
 
 
 @pytest.mark.parametrize(("files", "named"), BAD)
@@ -82,12 +82,12 @@ def test_faults_are_said_in_korean(
     """No English sentence stands in what is said, and no value that the English names is lost."""
     for name, text in files.items():
         (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-    told = faults(tmp_path)
-    assert told
-    for one in told:
-        assert not english_in(QUOTED.sub("", one), [str(tmp_path), *NAMES]), one
+    sentences = faults(tmp_path)
+    assert sentences
+    for korean in sentences:
+        assert not english_in(QUOTED.sub("", korean), [str(tmp_path), *NAMES]), korean
     for name in named:
-        assert any(name in one for one in told), (name, told)
+        assert any(name in korean for korean in sentences), (name, sentences)
 
 
 @pytest.mark.parametrize(
@@ -105,9 +105,9 @@ def test_a_draft_says_in_korean_why_there_is_none(
     with speaking("ko"), pytest.raises(RolloutError) as caught:
         draft([tmp_path / "a.csv"])
     with speaking("ko"):
-        told = translated(caught.value)
-    assert not english_in(told, [str(tmp_path)])
-    assert all(name in told for name in named), told
+        korean = translated(caught.value)
+    assert not english_in(korean, [str(tmp_path)])
+    assert all(name in korean for name in named), korean
 
 
 def refused(folder: Path) -> Runs:
@@ -133,17 +133,19 @@ def test_a_review_says_its_quarantine_from_its_record_alone(tmp_path: Path) -> N
 
 def test_a_line_of_quarantine_is_the_row_again(tmp_path: Path) -> None:
     """English for whoever reads the file, and phrases for a report that is made of it later."""
-    found = refused(tmp_path)
-    (path,) = found.write_quarantine(tmp_path)
+    runs = refused(tmp_path)
+    (path,) = runs.write_quarantine(tmp_path)
     lines = path.read_text("utf-8").splitlines()
-    assert [Quarantined.of_json(line) for line in lines] == list(found.quarantined)
-    told = [json.loads(line) for line in lines]
-    assert [one["message"] for one in told] == [str(one.said) for one in found.quarantined]
-    assert {type(one["expectation"]) for one in told} == {str}
+    assert [Quarantined.of_json(line) for line in lines] == list(runs.quarantined)
+    entries = [json.loads(line) for line in lines]
+    assert [entry["message"] for entry in entries] == [
+        str(entry.said) for entry in runs.quarantined
+    ]
+    assert {type(entry["expectation"]) for entry in entries} == {str}
 
 
 def test_phrases_that_many_rows_share_are_hashed_as_they_are_equal() -> None:
     """The order of values is none of a phrase's content."""
-    one, other = phrase("{a} {b}", a=1, b=phrase("x")), phrase("{a} {b}", b=phrase("x"), a=1)
-    assert one == other
-    assert len({one, other, phrase("{a} {b}", a=2, b=phrase("x"))}) == 2
+    first, other = phrase("{a} {b}", a=1, b=phrase("x")), phrase("{a} {b}", b=phrase("x"), a=1)
+    assert first == other
+    assert len({first, other, phrase("{a} {b}", a=2, b=phrase("x"))}) == 2

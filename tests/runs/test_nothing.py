@@ -61,9 +61,9 @@ def test_a_word_for_nothing_is_no_issue(tmp_path: Path, kind: str, separator: st
     """In a column of texts, in any case and between spaces, with a separator or without."""
     words = [*NOTHING, "OK", " None ", "N/A", "NULL"]
     columns = f"issues: {{column: tags{separator}}}"
-    found = read_cells(tmp_path, kind, columns, tags=[*words, "bias"])
-    told = issues(found)
-    assert sorted(tuple(tags or ()) for tags in told) == [()] * len(words) + [("bias",)]
+    runs = read_cells(tmp_path, kind, columns, tags=[*words, "bias"])
+    cells = issues(runs)
+    assert sorted(tuple(tags or ()) for tags in cells) == [()] * len(words) + [("bias",)]
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
@@ -118,9 +118,9 @@ def test_a_list_that_is_text_is_a_list(
 def test_a_list_of_other_things_is_refused(tmp_path: Path, cell: str) -> None:
     """A list that holds no words is no tag with brackets."""
     assert not isinstance(listed(cell), str)
-    found = read_cells(tmp_path, "csv", "issues: tags", tags=[cell, "x"])
-    assert [one.field for one in found.quarantined] == ["tags"]
-    assert "expected a list of words" in messages(found)[0]
+    runs = read_cells(tmp_path, "csv", "issues: tags", tags=[cell, "x"])
+    assert [row.field for row in runs.quarantined] == ["tags"]
+    assert "expected a list of words" in messages(runs)[0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -138,15 +138,15 @@ def test_one_sample_has_a_tag_once(tmp_path: Path) -> None:
     write(tmp_path, run("r1", sample(1, issues=["Bias", "bias "])), name="a.jsonl")
     write(tmp_path, run("r2", sample(1, issues=["BIAS", "x"])), name="b.jsonl")
     tags = read_runs(tmp_path).table.sort_by("run_id")["issues"].to_pylist()
-    assert [sorted(one) for one in tags] == [["bias"], ["bias", "x"]]
+    assert [sorted(cell) for cell in tags] == [["bias"], ["bias", "x"]]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_source_names_its_own_words_for_nothing(tmp_path: Path, kind: str) -> None:
     """Then others are tags: here ok is one, and 0 and an empty cell are none."""
     cells = ["0", "OK", "bias"]
-    found = read_cells(tmp_path, kind, "issues: {column: tags, none: [0]}", tags=cells)
-    assert issues(found) == [[], ["OK"], ["bias"]]
+    runs = read_cells(tmp_path, kind, "issues: {column: tags, none: [0]}", tags=cells)
+    assert issues(runs) == [[], ["OK"], ["bias"]]
 
 
 EDITED = [
@@ -169,10 +169,10 @@ def test_edits_are_of_meanings(
         monkeypatch.setattr(reading, "read_columns", lambda *_, **__: None)
     suggested, confirmed, edited = map(list, zip(*EDITED, strict=True))
     columns = "suggested_tags: s, confirmed_tags: c"
-    found = read_cells(tmp_path, "csv", columns, s=suggested, c=confirmed).table
-    table = found.sort_by("sample_id")
+    unsorted = read_cells(tmp_path, "csv", columns, s=suggested, c=confirmed).table
+    table = unsorted.sort_by("sample_id")
     assert table["edited"].to_pylist() == edited
-    assert table["suggested"].to_pylist() == [one != "none" for one in suggested]
+    assert table["suggested"].to_pylist() == [cell != "none" for cell in suggested]
     assert table["suggested_tags"].to_pylist() == [["a", "b"], *[["a"]] * 3, [], ["a"], ["a"]]
 
 
@@ -180,7 +180,8 @@ def test_edits_of_envelopes_are_of_meanings(tmp_path: Path) -> None:
     """The engine's own lists follow the same rules."""
     pairs = [(["A", "b"], ["b ", "a"]), (["a"], ["n/a"]), (["a"], []), ([""], ["a"])]
     samples = [
-        sample(n, suggestedTags=one, confirmedTags=two) for n, (one, two) in enumerate(pairs)
+        sample(n, suggestedTags=suggested, confirmedTags=confirmed)
+        for n, (suggested, confirmed) in enumerate(pairs)
     ]
     table = read_runs(write(tmp_path, run("r1", *samples))).table
     assert table["edited"].to_pylist() == [False, None, True, None]
@@ -196,10 +197,10 @@ def test_korean_tags_are_kept() -> None:
 def test_a_store_spells_a_tag_once(tmp_path: Path) -> None:
     """What comes later is spelled as what the store has: days can be summed."""
     for day, tag in (("20", "Made up"), ("21", "made  up"), ("22", "MADE UP")):
-        one = run(f"r{day}", sample(1, issues=[tag]), startedAt=f"2026-10-{day}T10:00:00Z")
-        ingest(write(tmp_path, one, name=f"{day}.jsonl"), tmp_path / "store", PLAN)
+        envelope = run(f"r{day}", sample(1, issues=[tag]), startedAt=f"2026-10-{day}T10:00:00Z")
+        ingest(write(tmp_path, envelope, name=f"{day}.jsonl"), tmp_path / "store", PLAN)
     stored = load(tmp_path / "store")
     assert stored is not None
-    found = read_store(tmp_path / "store", stored)
-    assert found.runs.table["issues"].to_pylist() == [["Made up"]] * 3
-    assert {tag for one in found.kept for tag in one.tags} == {"Made up"}
+    days = read_store(tmp_path / "store", stored)
+    assert days.runs.table["issues"].to_pylist() == [["Made up"]] * 3
+    assert {tag for day in days.kept for tag in day.tags} == {"Made up"}

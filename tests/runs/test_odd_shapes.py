@@ -18,7 +18,7 @@ HUGE = 10**399
 
 
 @pytest.mark.parametrize(
-    ("values", "cell", "due"),
+    ("values", "cell", "expected"),
     [
         ("{yes: 5, no: 1}", 1, 0.0),
         ("{yes: 5, no: 1}", "yes", 10.0),
@@ -28,17 +28,17 @@ HUGE = 10**399
     ],
 )
 def test_numbers_beside_words_are_numbers(
-    tmp_path: Path, values: str, cell: object, due: float | None
+    tmp_path: Path, values: str, cell: object, expected: float | None
 ) -> None:
     """A number is no spelling of a word for a boolean; a number that is named is that word."""
     spec = f"columns: {{arm: a, score: {{column: s, scale: [1, 5], values: {values}}}}}"
     rows = [{"a": "x", "s": cell}, {"a": "x", "s": 3}]
-    found = read(tmp_path, spec, {"t.jsonl": rows})
-    assert found.table["score"].to_pylist() == ([5.0] if due is None else [due, 5.0])
+    runs = read(tmp_path, spec, {"t.jsonl": rows})
+    assert runs.table["score"].to_pylist() == ([5.0] if expected is None else [expected, 5.0])
 
 
 @pytest.mark.parametrize(
-    ("field", "values", "items", "due"),
+    ("field", "values", "items", "expected"),
     [
         ("cost", "", [{"v": 1}, {}], [None]),
         ("cost", "", [{"v": 1}, {"v": 2}], [3.0]),
@@ -50,15 +50,15 @@ def test_numbers_beside_words_are_numbers(
     ],
 )
 def test_an_item_that_lacks_it_is_unknown(
-    tmp_path: Path, field: str, values: str, items: list[Any], due: list[object]
+    tmp_path: Path, field: str, values: str, items: list[Any], expected: list[object]
 ) -> None:
     """Of every item, one that says nothing neither costs nothing nor agrees with the others."""
     column = f"{{column: t.*.v, values: {values}}}" if values else "t.*.v"
     spec = f"columns: {{arm: a, category: k, {field}: {column}}}"
     rows = [{"a": "x", "k": "one", "t": items}, {"a": "x", "k": "other", "t": [{"v": 1}]}]
-    found = read(tmp_path, spec, {"t.jsonl": rows})
-    kept = found.table.select(["category", field]).to_pylist()
-    assert [row[field] for row in kept if row["category"] == "one"] == due
+    runs = read(tmp_path, spec, {"t.jsonl": rows})
+    records = runs.table.select(["category", field]).to_pylist()
+    assert [row[field] for row in records if row["category"] == "one"] == expected
 
 
 ARMS = "wide: {{a: {{score: {}}}, b: {{score: {}}}}}\ncolumns: {{prompt_id: q}}"
@@ -111,8 +111,8 @@ def test_items_of_one_record_are_no_copies(tmp_path: Path) -> None:
         for place, arm in enumerate("xy")
         for number in range(200)
     ]
-    found = read(tmp_path, spec, {"t.jsonl": rows})
-    assert (found.kept, found.copies) == (800, {})
+    runs = read(tmp_path, spec, {"t.jsonl": rows})
+    assert (runs.kept, runs.copies) == (800, {})
     again = read(tmp_path, spec, {"t.jsonl": rows + rows})
     assert sum(again.copies.values()) == 800
 
@@ -128,8 +128,8 @@ def test_a_key_that_stands_twice_says_nothing(tmp_path: Path) -> None:
     """Of two values of one key in a cell's JSON none is taken."""
     spec = "columns: {arm: a, score: j.s, prompt_id: q}"
     table = 'a,q,j\nx,1,"{""s"": 1, ""s"": 9}"\nx,2,"{""s"": 4}"\n'
-    found = read(tmp_path, spec, {"t.csv": table})
-    assert found.table["score"].to_pylist() == [None, 4.0]
+    runs = read(tmp_path, spec, {"t.csv": table})
+    assert runs.table["score"].to_pylist() == [None, 4.0]
 
 
 @pytest.mark.parametrize(
@@ -151,5 +151,5 @@ def test_a_number_beyond_all_bounds_costs_its_row(
     """A number that no float and no calendar holds is a row that cannot be read, and no more."""
     spec = f"columns: {{arm: a, passed: ok, {column}}}"
     rows = [{"a": "x", "ok": True, "v": cell}, {"a": "x", "ok": True}]
-    found = read(tmp_path, spec, {"t.jsonl": rows})
-    assert (found.kept, found.rows_quarantined) == (1, 1)
+    runs = read(tmp_path, spec, {"t.jsonl": rows})
+    assert (runs.kept, runs.rows_quarantined) == (1, 1)

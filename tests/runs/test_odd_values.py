@@ -115,35 +115,37 @@ def all_fates() -> list[tuple[str, str, object]]:
     fates: list[tuple[str, str, object]] = []
     fates += [(f, text, number_of(f, text)) for f in RANGE for text in NUMBERS]
     fates += [(f, text, count_of(f, text)) for f in WHOLE for text in NUMBERS]
-    fates += [("started_at", text, told) for text, told in KEPT_TIMES.items()]
+    fates += [("started_at", text, iso) for text, iso in KEPT_TIMES.items()]
     return fates + [("started_at", text, None) for text in REFUSED_TIMES]
 
 
-def hold(found: Runs, wanted: list[tuple[str, Any, object]]) -> None:
+def hold(runs: Runs, fates: list[tuple[str, Any, object]]) -> None:
     """Hold what was read against the fates: kept with this value, or refused with line and field.
 
     Values that are kept are compared by their bits, so that -0.0 does not pass for 0.0.
     """
-    check_account(found)
-    table = found.table
+    check_account(runs)
+    table = runs.table
     by_name = dict(zip(table["sample_id"].to_pylist(), table.to_pylist(), strict=True))
-    refused = {one.line: one for one in found.quarantined}
+    refused = {refusal.line: refusal for refusal in runs.quarantined}
     assert {name for name in by_name if name.startswith("good")} == {
-        f"good{number}." for number in range(len(wanted))
+        f"good{number}." for number in range(len(fates))
     }
-    for number, (field, value, fate) in enumerate(wanted):
+    for number, (field, value, fate) in enumerate(fates):
         row = by_name.get(f"odd{number}.")
         if fate is None:
             assert row is None, (field, value)
-            (one,) = [one for one in refused.values() if f"odd{number}." in one.text] or [None]
-            assert one is not None, (field, value)
-            assert field in str(one.field), (field, value, one.field)
-            assert str(one.expectation).startswith("expected "), one
+            (refusal,) = [
+                refusal for refusal in refused.values() if f"odd{number}." in refusal.text
+            ] or [None]
+            assert refusal is not None, (field, value)
+            assert field in str(refusal.field), (field, value, refusal.field)
+            assert str(refusal.expectation).startswith("expected "), refusal
         else:
             assert row is not None, (field, value)
-            kept = row[field].isoformat() if isinstance(row[field], datetime) else row[field]
-            assert kept == fate, (field, value, kept)
-            assert not isinstance(kept, float) or math.copysign(1, kept) == (
+            cell = row[field].isoformat() if isinstance(row[field], datetime) else row[field]
+            assert cell == fate, (field, value, cell)
+            assert not isinstance(cell, float) or math.copysign(1, cell) == (
                 math.copysign(1, float(str(fate))) if fate else 1
             ), (field, value)
 
@@ -164,29 +166,29 @@ def put_csv(folder: Path, made: Iterable[dict[str, Any]], spec: str = "") -> Pat
 @pytest.mark.parametrize("zone", ["", "Asia/Seoul", "America/New_York"])
 def test_texts_of_a_csv(tmp_path: Path, zone: str) -> None:
     """Every field with every odd text; a zone that names one reads what tells none."""
-    wanted = all_fates()
+    fates = all_fates()
     hours = {"Asia/Seoul": ("2026-10-19T15", "2026-10-20T01"),
              "America/New_York": ("2026-10-20T04", "2026-10-20T14")}.get(zone)  # fmt: skip
     day, hour = (f"{at}:00:00+00:00" if hours else None for at in hours or ("", ""))
     local = zip(LOCAL_TIMES, (day, hour, day), strict=True)
-    wanted += [("started_at", text, told) for text, told in local]
+    fates += [("started_at", text, iso) for text, iso in local]
     named = f"timezone: {zone}\n" if zone else ""
-    put_csv(tmp_path, rows((field, text) for field, text, _ in wanted), named)
-    hold(read_runs(tmp_path, now=NOW), wanted)
+    put_csv(tmp_path, rows((field, text) for field, text, _ in fates), named)
+    hold(read_runs(tmp_path, now=NOW), fates)
 
 
 def test_clocks_that_jump(tmp_path: Path) -> None:
     """A time that the zone's clocks skipped is none; one that they showed twice is the first."""
-    wanted: list[tuple[str, str, object]] = [
+    fates: list[tuple[str, str, object]] = [
         ("started_at", "2026-03-08T02:30:00", None),
         ("started_at", "2026-03-08T03:00:00", "2026-03-08T07:00:00+00:00"),
         ("started_at", "2026-11-01T01:30:00", "2026-11-01T05:30:00+00:00"),
         ("started_at", "9999-12-31T23:59:59", None),
     ]
-    put_csv(tmp_path, rows(one[:2] for one in wanted), "timezone: America/New_York\n")
-    found = read_runs(tmp_path, now=NOW)
-    hold(found, wanted)
-    assert messages(found)[0] == (
+    put_csv(tmp_path, rows(fate[:2] for fate in fates), "timezone: America/New_York\n")
+    runs = read_runs(tmp_path, now=NOW)
+    hold(runs, fates)
+    assert messages(runs)[0] == (
         "t.csv:2: started_at is '2026-03-08T02:30:00'; expected a time that the clocks of "
         "America/New_York showed, which skipped this one."
     )
@@ -195,8 +197,8 @@ def test_clocks_that_jump(tmp_path: Path) -> None:
 def test_times_that_all_lack_an_offset_are_one_error(tmp_path: Path) -> None:
     """One such row is set apart; where no row can be read it is source.yaml that lacks a zone."""
     put_csv(tmp_path, rows([("started_at", "2026-10-20T10:00")]))
-    (told,) = messages(read_runs(tmp_path, now=NOW))
-    assert told == (
+    (message,) = messages(read_runs(tmp_path, now=NOW))
+    assert message == (
         "t.csv:2: started_at is '2026-10-20T10:00'; expected an offset, such as +09:00 or Z; if "
         "all times are of one zone, say timezone: in source.yaml."
     )
@@ -208,21 +210,21 @@ def test_times_that_all_lack_an_offset_are_one_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("literal", [True, False])
 def test_json_lines(tmp_path: Path, literal: bool) -> None:  # noqa: FBT001
     """Numbers as JSON writes them, and as texts, which some programs do."""
-    wanted = [one for one in all_fates() if not literal or re.fullmatch(NUMBER, one[1])
-              or one[1] in {"NaN", "Infinity", "true"}]  # fmt: skip
-    wanted = [one for one in wanted if not literal or one[0] != "started_at"]
+    fates = [fate for fate in all_fates() if not literal or re.fullmatch(NUMBER, fate[1])
+              or fate[1] in {"NaN", "Infinity", "true"}]  # fmt: skip
+    fates = [fate for fate in fates if not literal or fate[0] != "started_at"]
     if literal:  # a number with a point is no count, and is not made one
-        wanted = [(f, t, None if f in WHOLE and not re.fullmatch(r"-?\d+", t) else v)
-                  for f, t, v in wanted]  # fmt: skip
+        fates = [(f, t, None if f in WHOLE and not re.fullmatch(r"-?\d+", t) else v)
+                  for f, t, v in fates]  # fmt: skip
     lines = [json.dumps(row) for row in rows((field, "@" if literal else text)
-             for field, text, _ in wanted)]  # fmt: skip
-    for number, (_, text, _) in enumerate(wanted):
+             for field, text, _ in fates)]  # fmt: skip
+    for number, (_, text, _) in enumerate(fates):
         lines[2 * number] = lines[2 * number].replace('"@"', text)
     (tmp_path / "t.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     mapped = HEAD[:-1] if literal else HEAD
     columns = "".join(f"  {name}: {name}\n" for name in mapped)
     (tmp_path / "source.yaml").write_text(f"columns:\n{columns}", encoding="utf-8")
-    hold(read_runs(tmp_path, now=NOW), wanted)
+    hold(read_runs(tmp_path, now=NOW), fates)
 
 
 def test_samples_of_an_envelope(tmp_path: Path) -> None:
@@ -236,17 +238,17 @@ def test_samples_of_an_envelope(tmp_path: Path) -> None:
     text = json.dumps(result(whole, metrics={"passRate": 1}))
     for _, value in odd:
         text = text.replace('"@"', value, 1)
-    found = read_runs(write(tmp_path, text), now=NOW)
-    check_account(found)
-    kept = dict(zip(found.table["sample_id"].to_pylist(), found.table.to_pylist(), strict=True))
+    runs = read_runs(write(tmp_path, text), now=NOW)
+    check_account(runs)
+    by_id = dict(zip(runs.table["sample_id"].to_pylist(), runs.table.to_pylist(), strict=True))
     for number, (field, value) in enumerate(odd):
         whole = field in WHOLE
-        due = count_of(field, value) if whole else number_of(field, value)
-        row = kept.get(f"s{number}")
-        assert (row and row[field]) == due, (field, value)
-    assert all(one.field in wire.values() for one in found.quarantined)
+        expected = count_of(field, value) if whole else number_of(field, value)
+        row = by_id.get(f"s{number}")
+        assert (row and row[field]) == expected, (field, value)
+    assert all(refusal.field in wire.values() for refusal in runs.quarantined)
     assert "latencyMs is 1e+308; expected at most 2,592,000,000 ms (30 days)." in {
-        one.partition(": ")[2] for one in messages(found)
+        message.partition(": ")[2] for message in messages(runs)
     }
 
 
@@ -254,13 +256,13 @@ def test_starts_of_envelopes(tmp_path: Path) -> None:
     """A run whose start is none, or lies in the future, is no evidence; the others stand."""
     texts = [*KEPT_TIMES, *REFUSED_TIMES, *LOCAL_TIMES]
     envelopes = [run(f"r{n}", sample(n), startedAt=text) for n, text in enumerate(texts)]
-    found = read_runs(write(tmp_path, *envelopes), now=NOW)
-    check_account(found)
-    kept = {info.run_id: info.started_at for info in found.runs}
-    told = [str(kept[f"r{n}"]).replace(" ", "T") for n in range(len(KEPT_TIMES))]
-    assert len(kept) == len(KEPT_TIMES)
-    assert told == list(KEPT_TIMES.values())
-    assert messages(found)[0] == (
+    runs = read_runs(write(tmp_path, *envelopes), now=NOW)
+    check_account(runs)
+    starts = {info.run_id: info.started_at for info in runs.runs}
+    moments = [str(starts[f"r{n}"]).replace(" ", "T") for n in range(len(KEPT_TIMES))]
+    assert len(starts) == len(KEPT_TIMES)
+    assert moments == list(KEPT_TIMES.values())
+    assert messages(runs)[0] == (
         "runs.jsonl:9: startedAt is '2999-01-01T00:00:00Z'; expected a start that is not in the "
         "future."
     )
@@ -270,12 +272,12 @@ def test_the_future_begins_where_the_review_says(tmp_path: Path) -> None:
     """What is later than as_of is of another review; what no clock has shown yet is refused."""
     starts = ("2026-10-20T10:00:00Z", "2026-11-01T10:00:00Z", "2999-01-01T00:00:00Z")
     path = write(tmp_path, *(run(f"r{n}", sample(n), startedAt=at) for n, at in enumerate(starts)))
-    found = read_runs(path, as_of=datetime(2026, 10, 21, tzinfo=UTC), now=NOW)
-    assert [info.run_id for info in found.runs] == ["r0"]
-    assert found.after_as_of == 1
-    assert len(found.quarantined) == 1
-    found = read_runs(path, as_of=NOW, now=datetime(2020, 1, 1, tzinfo=UTC))  # a clock not set
-    assert [info.run_id for info in found.runs] == ["r0", "r1"]
+    runs = read_runs(path, as_of=datetime(2026, 10, 21, tzinfo=UTC), now=NOW)
+    assert [info.run_id for info in runs.runs] == ["r0"]
+    assert runs.after_as_of == 1
+    assert len(runs.quarantined) == 1
+    runs = read_runs(path, as_of=NOW, now=datetime(2020, 1, 1, tzinfo=UTC))  # a clock not set
+    assert [info.run_id for info in runs.runs] == ["r0", "r1"]
     assert latest_start(None) - datetime.now(UTC) < timedelta(minutes=11)
 
 
@@ -333,16 +335,16 @@ def test_cells_of_parquet(
     columns = {name: pa.array([row.get(name) for row in named]) for name in
                ("arm", "run_id", "sample_id", "status", "score")}  # fmt: skip
     pq.write_table(pa.table({**columns, field: pa.array(cells, kind)}), tmp_path / "t.parquet")
-    found = read_runs(tmp_path, now=NOW)
-    check_account(found)
-    table = found.table
-    kept = dict(zip(table["sample_id"].to_pylist(), table[field].to_pylist(), strict=True))
+    runs = read_runs(tmp_path, now=NOW)
+    check_account(runs)
+    table = runs.table
+    by_id = dict(zip(table["sample_id"].to_pylist(), table[field].to_pylist(), strict=True))
     at = [value and datetime.fromtimestamp(G, UTC) if field == "started_at" else value
           for value in fate]  # fmt: skip
-    assert [kept.get(row["sample_id"]) for row in named] == at
+    assert [by_id.get(row["sample_id"]) for row in named] == at
     refused = [number for number, value in enumerate(fate, 1) if value is None]
-    assert sorted(one.line for one in found.quarantined) == refused
-    assert all(one.field == field and one.value for one in found.quarantined)
+    assert sorted(refusal.line for refusal in runs.quarantined) == refused
+    assert all(refusal.field == field and refusal.value for refusal in runs.quarantined)
 
 
 def test_dates_and_times_without_a_zone(tmp_path: Path) -> None:
@@ -351,7 +353,7 @@ def test_dates_and_times_without_a_zone(tmp_path: Path) -> None:
     days = since.cast(pa.date32())
     plain = pa.array([G, 253_402_300_800, 0, 32_503_680_000, G], pa.timestamp("s"))
     names = [f"s{n}" for n in range(5)]
-    for zone, cells, kept in (
+    for zone, cells, good in (
         ("Asia/Seoul", days, 1), ("America/New_York", days, 1), ("Asia/Seoul", plain, 2),
         ("America/New_York", plain, 2),
     ):  # fmt: skip
@@ -361,9 +363,9 @@ def test_dates_and_times_without_a_zone(tmp_path: Path) -> None:
             "columns: {arm: arm, sample_id: sample_id, status: status, started_at: started_at}\n"
             f"timezone: {zone}\n", encoding="utf-8",
         )  # fmt: skip
-        found = read_runs(tmp_path, now=NOW)
-        check_account(found)
-        assert (found.kept, found.rows_quarantined) == (kept, 5 - kept)
+        runs = read_runs(tmp_path, now=NOW)
+        check_account(runs)
+        assert (runs.kept, runs.rows_quarantined) == (good, 5 - good)
 
 
 @pytest.mark.parametrize("kind", [
@@ -381,9 +383,9 @@ def test_labels_of_other_types(tmp_path: Path, field: str, kind: pa.DataType) ->
         "status": ["passed", "passed"], field: pa.array([cell, cell], kind),
     }  # fmt: skip
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
-    found = read_runs(tmp_path, now=NOW)
-    check_account(found)
-    assert found.kept == (2 if kind == pa.string_view() else 0)
+    runs = read_runs(tmp_path, now=NOW)
+    check_account(runs)
+    assert runs.kept == (2 if kind == pa.string_view() else 0)
 
 
 def own_table(field: str, value: object) -> pa.Table:
@@ -407,10 +409,10 @@ def test_our_own_table(tmp_path: Path, field: str, value: object) -> None:
     """A stored table with our columns obeys the same rules; Parquet's statistics leave NaN out."""
     path = tmp_path / "t.parquet"
     pq.write_table(own_table(field, value), path)
-    found = read_runs(path, now=NOW)
-    check_account(found)
-    assert found.table["sample_id"].to_pylist() == ["1", "3"]
-    assert [(one.line, one.field) for one in found.quarantined] == [(2, field)]
+    runs = read_runs(path, now=NOW)
+    check_account(runs)
+    assert runs.table["sample_id"].to_pylist() == ["1", "3"]
+    assert [(refusal.line, refusal.field) for refusal in runs.quarantined] == [(2, field)]
     with pytest.raises(RunsError, match=rf"1 values of {field} are none; expected"):
         Samples.from_parquet(path)
 
@@ -460,8 +462,8 @@ def test_a_mean_of_what_is_kept_is_a_number(tmp_path: Path) -> None:
     put_csv(tmp_path, rows((field, repr(value)) for field, value in extremes))
     table = read_runs(tmp_path, now=NOW).relation
     for name in RANGE:
-        (found,) = table.aggregate(f"var_pop({name}), regr_sxy({name}, {name})").fetchall()
-        assert all(math.isfinite(value) for value in found)
+        (sums,) = table.aggregate(f"var_pop({name}), regr_sxy({name}, {name})").fetchall()
+        assert all(math.isfinite(value) for value in sums)
 
 
 TEMPLATES: dict[str, dict[str, Any]] = {
@@ -489,10 +491,10 @@ TEMPLATES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_templates_are_no_measurement(tmp_path: Path, name: str) -> None:
     """In any case, spelling and place: the run is refused, and the other one stands."""
-    found = read_runs(write(tmp_path, TEMPLATES[name], run("fine", sample(9))), now=NOW)
-    check_account(found)
-    assert [info.run_id for info in found.runs] == ["fine"]
-    assert messages(found)[0].endswith("expected measured metrics, these are a template.")
+    runs = read_runs(write(tmp_path, TEMPLATES[name], run("fine", sample(9))), now=NOW)
+    check_account(runs)
+    assert [info.run_id for info in runs.runs] == ["fine"]
+    assert messages(runs)[0].endswith("expected measured metrics, these are a template.")
 
 
 @pytest.mark.parametrize("name", ["hammock-7b", "smocking", "mockingbird", "CLI", "openai",
@@ -507,9 +509,9 @@ def test_models_that_only_sound_like_it(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_templates_in_a_flat_table(tmp_path: Path, column: str, kind: str) -> None:
     """A column about the provider is looked at, mapped or not; a hammock is none."""
-    told = ["MOCK", "hammock", "cli_fallback", None]
+    providers = ["MOCK", "hammock", "cli_fallback", None]
     table = pa.table({"arm": ["a"] * 4, "sample_id": list("1234"), "status": ["passed"] * 4,
-                      column: told})  # fmt: skip
+                      column: providers})  # fmt: skip
     path = tmp_path / f"t.{kind}"
     if kind == "parquet":
         pq.write_table(table, path)
@@ -517,10 +519,10 @@ def test_templates_in_a_flat_table(tmp_path: Path, column: str, kind: str) -> No
         path.write_text("\n".join(map(json.dumps, table.to_pylist())), encoding="utf-8")
     else:
         table.to_pandas().to_csv(path, index=False)
-    found = read_runs(path, now=NOW)
-    check_account(found)
-    assert found.table["sample_id"].to_pylist() == ["2", "4"]
-    assert [(one.field, one.value) for one in found.quarantined] == [
+    runs = read_runs(path, now=NOW)
+    check_account(runs)
+    assert runs.table["sample_id"].to_pylist() == ["2", "4"]
+    assert [(refusal.field, refusal.value) for refusal in runs.quarantined] == [
         (column, "'MOCK'"), (column, "'cli_fallback'")
     ]  # fmt: skip
 
@@ -533,7 +535,7 @@ def summed(**metrics: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("metrics", "told"),
+    ("metrics", "message"),
     [
         ({"avgScore": 9.9}, "avgScore is 9.9; expected 7.5 as in the run's 40 samples."),
         ({"avgLatency": 1.0}, "avgLatency is 1.0; expected 1500 as in the run's 40 samples."),
@@ -550,13 +552,13 @@ def summed(**metrics: object) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_a_summary_that_contradicts_its_samples(
-    tmp_path: Path, metrics: dict[str, object], told: str
+    tmp_path: Path, metrics: dict[str, object], message: str
 ) -> None:
     """The run is refused, and the sentence names both numbers."""
-    found = read_runs(write(tmp_path, summed(**metrics)), now=NOW)
-    check_account(found)
-    assert found.kept == 0
-    assert messages(found)[0].startswith(f"runs.jsonl:1: {told}")
+    runs = read_runs(write(tmp_path, summed(**metrics)), now=NOW)
+    check_account(runs)
+    assert runs.kept == 0
+    assert messages(runs)[0].startswith(f"runs.jsonl:1: {message}")
 
 
 @pytest.mark.parametrize("metrics", [
@@ -575,11 +577,11 @@ def test_metrics_that_are_not_there(tmp_path: Path) -> None:
     del bare["result"]["metrics"]
     some = result(run("s", sample(2)), metrics={"avgScore": 7.5})
     empty = result(run("t"), metrics={"avgScore": 7.5}, samples=[])
-    found = read_runs(write(tmp_path, bare, some, empty), now=NOW)
-    check_account(found)
-    assert [info.run_id for info in found.runs] == ["r", "s"]
-    (told,) = messages(found)
-    assert told == (
+    runs = read_runs(write(tmp_path, bare, some, empty), now=NOW)
+    check_account(runs)
+    assert [info.run_id for info in runs.runs] == ["r", "s"]
+    (message,) = messages(runs)
+    assert message == (
         "runs.jsonl:3: metrics; expected passRate, avgScore, avgLatency and vetoedPct of a run "
         "without samples."
     )
@@ -593,12 +595,12 @@ def test_averages_of_what_was_judged(tmp_path: Path) -> None:
     samples = [*plain, *late, *vetoed]
     rates = {"passRate": 0.5, "vetoedPct": 0.25}
     means = [(7.5, 1500.5), (4.9, 3375.4), (5.875, 3375.375), (5.333, 1500.5)]
-    kept = [
+    counts = [
         read_runs(write(tmp_path, result(run("r", *samples), metrics=rates | {
             "avgScore": score, "avgLatency": latency})), now=NOW).kept
         for score, latency in means
     ]  # fmt: skip
-    assert kept == [40, 0, 40, 40]
+    assert counts == [40, 0, 40, 40]
 
 
 def test_flags_in_two_spellings(tmp_path: Path) -> None:
@@ -611,10 +613,10 @@ def test_flags_in_two_spellings(tmp_path: Path) -> None:
     ]
     envelopes = [run(f"r{n}", sample(n), flags=flags, datasetMeta={"featureFlags": noted})
                  for n, (flags, noted) in enumerate(both)]  # fmt: skip
-    found = read_runs(write(tmp_path, *envelopes), now=NOW)
-    check_account(found)
-    assert [info.run_id for info in found.runs] == ["r3"]
-    assert messages(found)[0] == (
+    runs = read_runs(write(tmp_path, *envelopes), now=NOW)
+    check_account(runs)
+    assert [info.run_id for info in runs.runs] == ["r3"]
+    assert messages(runs)[0] == (
         "runs.jsonl:1: flags searchLite is true; expected false as in datasetMeta.featureFlags."
     )
 
@@ -626,9 +628,9 @@ def test_profiles_in_two_places(tmp_path: Path) -> None:
         run("b", sample(2, guardian_profile_id="fast"), session={"guardianProfileId": "strict"}),
         run("c", sample(3), session={"guardianProfileId": "fast"}, guardianProfile="fast"),
     ]
-    found = read_runs(write(tmp_path, *mixed), now=NOW)
-    check_account(found)
-    assert [info.run_id for info in found.runs] == ["c"]
-    assert messages(found)[0] == (
+    runs = read_runs(write(tmp_path, *mixed), now=NOW)
+    check_account(runs)
+    assert [info.run_id for info in runs.runs] == ["c"]
+    assert messages(runs)[0] == (
         "runs.jsonl:1: guardianProfileId is 'fast and strict'; expected one profile in a run."
     )

@@ -46,7 +46,7 @@ def test_a_store_takes_the_same_files(
 ) -> None:
     """What is stored is what would be read; the second ingest finds nothing new."""
     into, plan = tmp_path_factory.mktemp("store"), load_plan(workbook_root() / "params/plan.yaml")
-    assert [one.name for one in ingest(folder, into, plan).inputs] == ["a.csv", "b.csv"]
+    assert [file.name for file in ingest(folder, into, plan).inputs] == ["a.csv", "b.csv"]
     assert ingest(folder, into, plan).known == 2
 
 

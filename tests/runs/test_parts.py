@@ -41,16 +41,16 @@ def test_both_arms_may_use_the_same_run_ids(tmp_path: Path, kind: str) -> None:
     """Two arms that call their runs r1, with the same sample ids, are two runs."""
     table(tmp_path, f"t.{kind}", *(f"{arm},r1,s{n},passed,7,2026-03-0{n}T00:00:00Z"
                                    for arm in "ab" for n in (1, 2)))  # fmt: skip
-    found = read_runs(tmp_path)
-    check_account(found)
-    assert named(found) == {("a", "r1"): 2, ("b", "r1"): 2}
-    assert not found.quarantined
+    runs = read_runs(tmp_path)
+    check_account(runs)
+    assert named(runs) == {("a", "r1"): 2, ("b", "r1"): 2}
+    assert not runs.quarantined
 
 
 def test_envelopes_of_both_arms_with_one_id(tmp_path: Path) -> None:
     """The envelope's arm is part of the run's name too."""
-    found = read_runs(write(tmp_path, run("r1"), run("r1", arm="treatment")))
-    assert named(found) == {("control", "r1"): 2, ("treatment", "r1"): 2}
+    runs = read_runs(write(tmp_path, run("r1"), run("r1", arm="treatment")))
+    assert named(runs) == {("control", "r1"): 2, ("treatment", "r1"): 2}
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -60,9 +60,9 @@ def test_shards_are_one_run(tmp_path: Path, kind: str) -> None:
         table(tmp_path, f"part-{shard}.{kind}", *(
             f"a,r1,s{shard}{n},passed,7,2026-03-0{shard}T0{n}:00:00Z" for n in range(5)
         ))  # fmt: skip
-    found = read_runs(tmp_path)
-    check_account(found)
-    (info,) = found.runs
+    runs = read_runs(tmp_path)
+    check_account(runs)
+    (info,) = runs.runs
     assert (info.n, info.file) == (15, f"part-1.{kind}")
     assert info.files == tuple(f"part-{shard}.{kind}" for shard in (1, 2, 3))
     assert info.started_at == datetime(2026, 3, 1, tzinfo=UTC)
@@ -73,18 +73,18 @@ def test_shards_without_ids_of_samples_keep_their_rows_apart(tmp_path: Path) -> 
     """Lines stand in for ids: the same line of two files is no sample twice."""
     for name in ("x.csv", "y.csv"):
         table(tmp_path, name, "a,r1,passed", "a,r1,failed", head="arm,run_id,status")
-    found = read_runs(tmp_path)
-    check_account(found)
-    assert named(found) == {("a", "r1"): 4}
-    assert sorted(found.table["sample_id"].to_pylist()) == ["x:2", "x:3", "y:2", "y:3"]
+    runs = read_runs(tmp_path)
+    check_account(runs)
+    assert named(runs) == {("a", "r1"): 4}
+    assert sorted(runs.table["sample_id"].to_pylist()) == ["x:2", "x:3", "y:2", "y:3"]
 
 
 def test_envelopes_are_parts_of_a_run_too(tmp_path: Path) -> None:
     """One run in two envelopes, whatever their starts; it has no metrics of its own then."""
     later = run("r2", sample(7), startedAt="2026-03-02T11:00:00Z")
-    found = read_runs(write(tmp_path, later, run("r2", sample(8))))
-    check_account(found)
-    (info,) = found.runs
+    runs = read_runs(write(tmp_path, later, run("r2", sample(8))))
+    check_account(runs)
+    (info,) = runs.runs
     assert (info.n, info.files, info.reported) == (2, (), None)
     assert info.started_at == datetime(2026, 3, 2, 1, tzinfo=UTC)
 
@@ -96,12 +96,12 @@ def test_one_id_with_other_content_in_two_parts_is_refused_by_name(
     """Nobody can tell which is right, so both go; the samples around them stay."""
     table(tmp_path, f"x.{kind}", "a,r1,s1,passed,7,", "a,r1,s2,passed,7,")
     table(tmp_path, f"y.{kind}", "a,r1,s2,failed,3,", "a,r1,s3,passed,7,")
-    found = read_runs(tmp_path)
-    check_account(found)
-    assert named(found) == {("a", "r1"): 2}
+    runs = read_runs(tmp_path)
+    check_account(runs)
+    assert named(runs) == {("a", "r1"): 2}
     both = f"sample id is 's2' in x.{kind} and y.{kind}; expected each id once in a run."
-    assert messages(found) == [f"x.{kind}: {both}", f"y.{kind}: {both}"]
-    assert found.unreadable == {"a": 2}
+    assert messages(runs) == [f"x.{kind}: {both}", f"y.{kind}: {both}"]
+    assert runs.unreadable == {"a": 2}
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -109,10 +109,10 @@ def test_a_sample_that_two_parts_have_alike_counts_once(tmp_path: Path, kind: st
     """The second day's file holds the first day's rows again: they are copies, the first stays."""
     table(tmp_path, f"x.{kind}", "a,r1,s1,passed,7,", "a,r1,s2,passed,7,")
     table(tmp_path, f"y.{kind}", "a,r1,s1,passed,7,", "a,r1,s2,passed,7,", "a,r1,s3,passed,7,")
-    found = read_runs(tmp_path)
-    check_account(found)
-    assert (named(found), found.copies) == ({("a", "r1"): 3}, {"a": 2})
-    assert [(one.kept, one.copies) for one in found.inputs] == [(2, 0), (1, 2)]
+    runs = read_runs(tmp_path)
+    check_account(runs)
+    assert (named(runs), runs.copies) == ({("a", "r1"): 3}, {"a": 2})
+    assert [(file.kept, file.copies) for file in runs.inputs] == [(2, 0), (1, 2)]
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -121,10 +121,10 @@ def test_a_row_pasted_twice_into_one_file_counts_once(tmp_path: Path, kind: str)
     table(tmp_path, f"t.{kind}", "a,r,s1,passed,7,2026-03-02T00:00:00Z",
           "a,r,s1,passed,7,2026-03-01T00:00:00Z", "a,r,s2,passed,7,", "a,r,s2,failed,7,",
           "a,r,s2,failed,7,")  # fmt: skip
-    found = read_runs(tmp_path)
-    check_account(found)
-    assert (named(found), found.copies, found.unreadable) == ({("a", "r"): 1}, {"a": 2}, {"a": 2})
-    assert found.table["started_at"].to_pylist() == [datetime(2026, 3, 1, tzinfo=UTC)]
+    runs = read_runs(tmp_path)
+    check_account(runs)
+    assert (named(runs), runs.copies, runs.unreadable) == ({("a", "r"): 1}, {"a": 2}, {"a": 2})
+    assert runs.table["started_at"].to_pylist() == [datetime(2026, 3, 1, tzinfo=UTC)]
 
 
 @pytest.mark.parametrize(
@@ -143,31 +143,31 @@ def test_one_id_of_runs_that_differ_is_refused(
         "session": {"seed": 1, "guardianProfileId": "strict"}, "flags": {"mode": "exploit"},
         "datasetMeta": {"strategyHash": "a"},
     }  # fmt: skip
-    found = read_runs(write(tmp_path, run("r", sample(1), **same), run("r", sample(2), **fields)))
-    check_account(found)
-    assert not found.runs
-    assert messages(found)[1] == (
+    runs = read_runs(write(tmp_path, run("r", sample(1), **same), run("r", sample(2), **fields)))
+    check_account(runs)
+    assert not runs.runs
+    assert messages(runs)[1] == (
         "runs.jsonl:2: run r is the id of different runs in runs.jsonl:1 and runs.jsonl:2; "
         f"expected one {what} in a run, or another run id."
     )
-    assert found.unreadable == {"control": 2}
+    assert runs.unreadable == {"control": 2}
 
 
 def test_an_envelope_under_another_id_is_a_copy(tmp_path: Path) -> None:
     """Everything but the id agrees, so its rows count once; with another start it is a new run."""
     moved = run("r3", startedAt="2026-03-02T11:00:00Z")
-    found = read_runs(write(tmp_path, run("r1"), run("copy"), moved))
-    check_account(found)
-    assert [info.run_id for info in found.runs] == ["r1", "r3"]
-    assert (found.copies, messages(found)) == ({"control": 2}, [])
+    runs = read_runs(write(tmp_path, run("r1"), run("copy"), moved))
+    check_account(runs)
+    assert [info.run_id for info in runs.runs] == ["r1", "r3"]
+    assert (runs.copies, messages(runs)) == ({"control": 2}, [])
 
 
 def test_metrics_alone_are_told_when_they_repeat(tmp_path: Path) -> None:
     """A run without samples has no row to count as a copy; the sentence names both."""
     bare = [result(run(name), samples=[]) for name in ("r1", "r2")]
-    found = read_runs(write(tmp_path, *bare))
-    check_account(found)
-    assert [info.run_id for info in found.runs] == ["r1"]
-    assert messages(found) == [
+    runs = read_runs(write(tmp_path, *bare))
+    check_account(runs)
+    assert [info.run_id for info in runs.runs] == ["r1"]
+    assert messages(runs) == [
         "runs.jsonl:2: run r2 is the content of run r1 in runs.jsonl:1; expected each run once."
     ]

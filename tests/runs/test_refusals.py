@@ -56,7 +56,7 @@ def test_a_refusal_names_its_key(tmp_path: Path, case: str) -> None:
     if spec:
         (tmp_path / "source.yaml").write_text(spec, "utf-8")
     try:
-        said = " ".join(one.message for one in read_runs(tmp_path).quarantined)
+        messages = " ".join(row.message for row in read_runs(tmp_path).quarantined)
     except RunsError as error:
-        said = str(error)
-    assert key in said
+        messages = str(error)
+    assert key in messages

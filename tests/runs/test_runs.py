@@ -41,11 +41,11 @@ def run(run_id: str = "r1", *samples: Record, **fields: object) -> Record:
     """Return an envelope whose metrics agree with its samples."""
     listed = list(samples) or [sample(1), sample(2, status="failed", issues=["bias"])]
     rates = [
-        sum(one.get("status") == status for one in listed) / len(listed)
+        sum(record.get("status") == status for record in listed) / len(listed)
         for status in ("passed", "vetoed")
     ]
     score, latency = (
-        [value for one in listed if isinstance(value := one.get(name), int | float)]
+        [value for record in listed if isinstance(value := record.get(name), int | float)]
         for name in ("score", "latencyMs")
     )
     metrics = {
@@ -70,7 +70,7 @@ def result(envelope: Record, **fields: object) -> Record:
 
 def write(folder: Path, *runs: object, name: str = "runs.jsonl") -> Path:
     """Write runs as JSON Lines, or raw text where a run is given as text."""
-    lines = [one if isinstance(one, str) else json.dumps(one) for one in runs]
+    lines = [envelope if isinstance(envelope, str) else json.dumps(envelope) for envelope in runs]
     path = folder / name
     path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
     return path
@@ -78,27 +78,27 @@ def write(folder: Path, *runs: object, name: str = "runs.jsonl") -> Path:
 
 def messages(runs: Runs) -> list[str]:
     """Return what people read about the quarantined rows."""
-    return [one.message for one in runs.quarantined]
+    return [row.message for row in runs.quarantined]
 
 
 def check_account(runs: Runs) -> None:
     """Hold the account to its promise, file by file and in total."""
-    assert all(one.read == one.kept + one.quarantined + one.copies for one in runs.inputs)
-    assert sum(one.copies for one in runs.inputs) == sum(runs.copies.values())
+    assert all(file.read == file.kept + file.quarantined + file.copies for file in runs.inputs)
+    assert sum(file.copies for file in runs.inputs) == sum(runs.copies.values())
     assert sum(runs.unreadable.values()) == runs.rows_quarantined
-    assert sum(one.kept for one in runs.inputs) == runs.kept == runs.table.num_rows
-    assert sum(one.quarantined for one in runs.inputs) == runs.rows_quarantined
+    assert sum(file.kept for file in runs.inputs) == runs.kept == runs.table.num_rows
+    assert sum(file.quarantined for file in runs.inputs) == runs.rows_quarantined
     assert runs.read == runs.kept + runs.rows_quarantined + sum(runs.copies.values())
     assert sum(info.n for info in runs.runs) == runs.kept
 
 
 def refusal(folder: Path, *written: object, **options: Any) -> str:  # noqa: ANN401
     """Read runs that must all be refused for one reason, and return that reason."""
-    found = read_runs(write(folder, *written), **options)
-    check_account(found)
-    assert found.kept == 0
-    assert len(found.quarantined) == 1
-    return found.quarantined[0].message
+    runs = read_runs(write(folder, *written), **options)
+    check_account(runs)
+    assert runs.kept == 0
+    assert len(runs.quarantined) == 1
+    return runs.quarantined[0].message
 
 
 def test_every_field_of_a_sample_reaches_its_column(tmp_path: Path) -> None:
@@ -128,8 +128,8 @@ def test_what_is_absent_is_null_never_zero(tmp_path: Path) -> None:
         write(tmp_path, run("r1", {"id": "a", "status": "timeout"}, sample(2, score=None)))
     ).table
     bare = table.to_pylist()[0]
-    told = {"run_id", "arm", "started_at", "sample_id", "status", "passed", "vetoed", "error"}
-    assert {name for name, value in bare.items() if value is not None} == told
+    filled = {"run_id", "arm", "started_at", "sample_id", "status", "passed", "vetoed", "error"}
+    assert {name for name, value in bare.items() if value is not None} == filled
     assert bare["error"] is True
     assert table["score"].to_pylist() == [None, None]
 
@@ -151,12 +151,12 @@ def test_edited_needs_a_suggestion_and_a_person(
     """Tags count as edited only where some were suggested and a person confirmed."""
     tags = {"suggestedTags": suggested, "confirmedTags": confirmed}
     written = sample(1, **{name: value for name, value in tags.items() if value is not None})
-    found = read_runs(
+    runs = read_runs(
         write(tmp_path, run("r1", written, sample(2, suggestedTags=["q"], confirmedTags=["q"])))
     )
-    assert found.table["edited"].to_pylist() == [edited, False]
+    assert runs.table["edited"].to_pylist() == [edited, False]
     expected = None if suggested is None else bool(suggested)
-    assert found.table["suggested"].to_pylist() == [expected, True]
+    assert runs.table["suggested"].to_pylist() == [expected, True]
 
 
 ids = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=8)
@@ -175,7 +175,7 @@ samples = st.lists(
         },
     ),
     max_size=6,
-    unique_by=lambda one: str(one["id"]),  # pyright: ignore[reportUnknownLambdaType] -- Hypothesis infers no keys
+    unique_by=lambda record: str(record["id"]),  # pyright: ignore[reportUnknownLambdaType] -- Hypothesis infers no keys
 )
 
 
@@ -191,12 +191,13 @@ def test_json_json_lines_and_parquet_give_the_same_samples(
         run(f"r{i}", *some, startedAt=f"2026-03-0{i + 1}T00:00Z") for i, some in enumerate(listed)
     ]
     runs = [
-        one if some else result(one, samples=[]) for one, some in zip(runs, listed, strict=True)
+        envelope if some else result(envelope, samples=[])
+        for envelope, some in zip(runs, listed, strict=True)
     ]
     write(folder, *runs, name="all.jsonl")
     (folder / "one").mkdir()
-    for i, one in enumerate(runs):
-        write(folder / "one", json.dumps(one, indent=1), name=f"{i}.json")
+    for i, envelope in enumerate(runs):
+        write(folder / "one", json.dumps(envelope, indent=1), name=f"{i}.json")
     pq.write_table(pa.Table.from_pylist(runs), folder / "all.parquet")
     tables = [read_runs(folder / name).table for name in ("all.jsonl", "one", "all.parquet")]
     assert tables[0].num_rows == sum(map(len, listed))
@@ -224,14 +225,14 @@ def test_any_damage_is_booked(
         raw[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
     (folder / "runs.jsonl").write_bytes(raw)
     try:
-        found = read_runs(folder / "runs.jsonl")
+        runs = read_runs(folder / "runs.jsonl")
     except RunsError as error:
         assert str(error)  # noqa: PT017
     else:
-        check_account(found)
+        check_account(runs)
         assert all(
-            one.text or str(one.expectation).startswith("expected each run")
-            for one in found.quarantined
+            row.text or str(row.expectation).startswith("expected each run")
+            for row in runs.quarantined
         )
 
 
@@ -313,12 +314,12 @@ def test_flags_imply_the_arm(tmp_path: Path, given_flags: Record, arm: str) -> N
     In the envelope or in the data set.
     """
     arms = {"control": {"searchLite": False}, "treatment": {"feature.searchLite": True}}
-    one, two = (
+    first, second = (
         run("r1", arm=None, flags=given_flags),
         run("r2", sample(9), arm=None, datasetMeta={"featureFlags": given_flags}),
     )
-    found = read_runs(write(tmp_path, one, two), flags_arms=arms)
-    assert [info.arm for info in found.runs] == [arm, arm]
+    runs = read_runs(write(tmp_path, first, second), flags_arms=arms)
+    assert [info.arm for info in runs.runs] == [arm, arm]
 
 
 def test_flags_that_contradict_the_arm_refuse_the_run(tmp_path: Path) -> None:
@@ -334,23 +335,23 @@ def test_runs_of_other_reviews_are_set_aside(tmp_path: Path) -> None:
     What a run does not tell is not held against it.
     """
     later = run("r3", sample(9), startedAt="2026-03-03T10:00:00Z")
-    found = read_runs(
+    runs = read_runs(
         write(tmp_path, run("r1"), run("r2", stage=2), later, run("r4", stage=None, startedAt=None)),
         stage=1, as_of=datetime(2026, 3, 3, tzinfo=UTC),
     )  # fmt: skip
-    check_account(found)
-    assert (found.other_stage, found.after_as_of, found.inputs[0].set_aside) == (1, 1, 3)
-    assert [info.run_id for info in found.runs] == ["r1", "r4"]
-    assert texts(found.warnings) == ["1 of 2 runs have no start time."]
+    check_account(runs)
+    assert (runs.other_stage, runs.after_as_of, runs.inputs[0].set_aside) == (1, 1, 3)
+    assert [info.run_id for info in runs.runs] == ["r1", "r4"]
+    assert texts(runs.warnings) == ["1 of 2 runs have no start time."]
 
 
 def test_a_run_with_only_metrics_is_kept(tmp_path: Path) -> None:
     """An empty list of samples is allowed: the run counts, adds no row, and a warning says so."""
-    found = read_runs(write(tmp_path, result(run(), samples=[])))
-    assert [(info.n, info.reported and info.reported.avg_latency_ms) for info in found.runs] == [
+    runs = read_runs(write(tmp_path, result(run(), samples=[])))
+    assert [(info.n, info.reported and info.reported.avg_latency_ms) for info in runs.runs] == [
         (0, 1500.5)
     ]
-    assert texts(found.warnings) == ["1 of 1 runs have no samples."]
+    assert texts(runs.warnings) == ["1 of 1 runs have no samples."]
 
 
 def test_repeated_seed_and_prompts_are_one_replicate(tmp_path: Path) -> None:
@@ -359,8 +360,8 @@ def test_repeated_seed_and_prompts_are_one_replicate(tmp_path: Path) -> None:
     repeated = [run("a", *prompt, **seeded), run("b", *reversed(prompt), **seeded)]
     others = [run("c", *prompt, session={"seed": 4}), run("d", *prompt, arm="treatment", **seeded)]
     seedless = [run("e", *prompt), run("f", *prompt, startedAt="2026-03-02T11:00Z")]
-    found = read_runs(write(tmp_path, *repeated, *others, *seedless))
-    a, b, *different = [info.replicate for info in found.runs]
+    runs = read_runs(write(tmp_path, *repeated, *others, *seedless))
+    a, b, *different = [info.replicate for info in runs.runs]
     assert a == b
     assert len({a, *different}) == 5
 
@@ -398,11 +399,11 @@ def test_a_bad_sample_is_set_apart_and_its_run_stays(tmp_path: Path, written: st
     text = json.dumps(run("r1", *(sample(i) for i in range(3)))).replace(
         json.dumps(sample(2)), f"\n\n{bad}"
     )
-    found = read_runs(write(tmp_path, text, name="r7.json"))
-    check_account(found)
-    assert messages(found) == [f"r7.json:3: {BAD_ROWS[written]}"]
-    assert found.quarantined[0].text == bad
-    assert found.table["sample_id"].to_pylist() == ["s0", "s1"]
+    runs = read_runs(write(tmp_path, text, name="r7.json"))
+    check_account(runs)
+    assert messages(runs) == [f"r7.json:3: {BAD_ROWS[written]}"]
+    assert runs.quarantined[0].text == bad
+    assert runs.table["sample_id"].to_pylist() == ["s0", "s1"]
 
 
 def test_a_sample_id_twice_takes_both_along(tmp_path: Path) -> None:
@@ -410,18 +411,18 @@ def test_a_sample_id_twice_takes_both_along(tmp_path: Path) -> None:
 
     Each naming both places.
     """
-    found = read_runs(
+    runs = read_runs(
         write(
             tmp_path,
             json.dumps(run("r1", sample(1), sample(2), sample(1, score=1)), indent=0),
             name="a.json",
         )
     )
-    check_account(found)
-    places = [one.message for one in found.quarantined]
+    check_account(runs)
+    places = [row.message for row in runs.quarantined]
     assert len(places) == 2
-    assert all("id is 's1', also" in one or "(sample 1)" in one for one in places)
-    assert found.table["sample_id"].to_pylist() == ["s2"]
+    assert all("id is 's1', also" in row or "(sample 1)" in row for row in places)
+    assert runs.table["sample_id"].to_pylist() == ["s2"]
 
 
 def test_ids_stay_text(tmp_path: Path) -> None:
@@ -430,8 +431,8 @@ def test_ids_stay_text(tmp_path: Path) -> None:
     Integers beyond 2^53 keep every digit.
     """
     names: list[object] = ["007", "NA", "null", "None", "1e5", "", 9007199254740993, 12]
-    found = read_runs(write(tmp_path, run("r1", *(sample(1, id=name) for name in names))))
-    assert found.table["sample_id"].to_pylist() == [str(name) for name in names]
+    runs = read_runs(write(tmp_path, run("r1", *(sample(1, id=name) for name in names))))
+    assert runs.table["sample_id"].to_pylist() == [str(name) for name in names]
 
 
 BROKEN: dict[str, tuple[bytes, str]] = {
@@ -456,12 +457,12 @@ def test_a_line_that_cannot_be_opened_counts_as_one_row(tmp_path: Path, name: st
     """A damaged line is quarantined with its reason, and the other lines are read."""
     raw, expected = BROKEN[name]
     (tmp_path / "runs.jsonl").write_bytes(raw + b"\n" + json.dumps(run("ok")).encode())
-    found = read_runs(tmp_path / "runs.jsonl")
-    check_account(found)
-    assert [info.run_id for info in found.runs] == ["ok"]
-    assert len(found.quarantined) == 1
-    assert expected in found.quarantined[0].message
-    assert found.quarantined[0].text.encode("utf-8", "surrogateescape") == raw
+    runs = read_runs(tmp_path / "runs.jsonl")
+    check_account(runs)
+    assert [info.run_id for info in runs.runs] == ["ok"]
+    assert len(runs.quarantined) == 1
+    assert expected in runs.quarantined[0].message
+    assert runs.quarantined[0].text.encode("utf-8", "surrogateescape") == raw
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -469,10 +470,10 @@ def test_marks_and_line_ends_of_other_systems(tmp_path: Path, end: str) -> None:
     """A byte-order mark and any line end are accepted, and lines are counted right."""
     text = "\ufeff" + end.join([json.dumps(run("r1")), "", json.dumps(run("r2", arm="x")), ""])
     (tmp_path / "runs.jsonl").write_bytes(text.encode())
-    found = read_runs(tmp_path)
-    assert [info.run_id for info in found.runs] == ["r1"]
-    assert messages(found) == ["runs.jsonl:3: arm is 'x'; expected control or treatment."]
-    assert found.inputs[0].sha256 == hashlib.sha256(text.encode()).hexdigest()
+    runs = read_runs(tmp_path)
+    assert [info.run_id for info in runs.runs] == ["r1"]
+    assert messages(runs) == ["runs.jsonl:3: arm is 'x'; expected control or treatment."]
+    assert runs.inputs[0].sha256 == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_keys_are_counted_in_any_layout(tmp_path: Path) -> None:
@@ -480,15 +481,15 @@ def test_keys_are_counted_in_any_layout(tmp_path: Path) -> None:
 
     Among labels with colons and unknown keys.
     """
-    one = json.dumps(
+    once = json.dumps(
         run("r1", sample(1, category='a "b": c', extra={"x": [1, {"y": 2}]})),
         separators=(" , ", " : "),
     )
-    twice = one.replace('"score" : 7.5', '"score" : 7.5 , "score" : null').replace("r1", "r2")
-    found = read_runs(write(tmp_path, one, twice))
-    check_account(found)
-    assert [(info.run_id, info.n) for info in found.runs] == [("r1", 1), ("r2", 0)]
-    assert messages(found) == ["runs.jsonl:2: score is null; expected each key once."]
+    twice = once.replace('"score" : 7.5', '"score" : 7.5 , "score" : null').replace("r1", "r2")
+    runs = read_runs(write(tmp_path, once, twice))
+    check_account(runs)
+    assert [(info.run_id, info.n) for info in runs.runs] == [("r1", 1), ("r2", 0)]
+    assert messages(runs) == ["runs.jsonl:2: score is null; expected each key once."]
 
 
 @pytest.mark.parametrize(
@@ -507,9 +508,9 @@ def test_a_bare_result_beside_its_data_set(tmp_path: Path, meta: Record) -> None
     (tmp_path / "day-1").mkdir()
     write(tmp_path / "day-1", run()["result"], name="out.json")
     write(tmp_path / "day-1", meta, name="dataset_meta.json")
-    found = read_runs(tmp_path, flags_arms={"treatment": {"searchLite": True}})
+    runs = read_runs(tmp_path, flags_arms={"treatment": {"searchLite": True}})
     if "featureFlags" in meta:
-        info = found.runs[0]
+        info = runs.runs[0]
         assert (info.run_id, info.arm, info.profile, info.n) == (
             "day-1/out",
             "treatment",
@@ -518,13 +519,13 @@ def test_a_bare_result_beside_its_data_set(tmp_path: Path, meta: Record) -> None
         )
         assert info.started_at == datetime(2026, 3, 2, 10, tzinfo=UTC)
     else:
-        assert "arm; expected control or treatment, or flags" in found.quarantined[0].message
+        assert "arm; expected control or treatment, or flags" in runs.quarantined[0].message
 
 
 def test_a_bare_result_alone_is_refused(tmp_path: Path) -> None:
     """Without its dataset_meta.json nobody knows what a run_result was run with."""
-    found = read_runs(write(tmp_path, json.dumps(run()["result"]), name="out.json"))
-    assert "needs its dataset_meta.json beside it" in messages(found)[0]
+    runs = read_runs(write(tmp_path, json.dumps(run()["result"]), name="out.json"))
+    assert "needs its dataset_meta.json beside it" in messages(runs)[0]
 
 
 def test_links_and_archives_are_refused_unread(tmp_path: Path) -> None:
@@ -536,14 +537,14 @@ def test_links_and_archives_are_refused_unread(tmp_path: Path) -> None:
     (folder / "link.json").symlink_to(outside)
     (folder / "bomb.json.zip").write_bytes(b"PK")
     (folder / "README.md").write_text("about", encoding="utf-8")
-    found = read_runs(folder)
-    check_account(found)
-    assert messages(found) == [
+    runs = read_runs(folder)
+    check_account(runs)
+    assert messages(runs) == [
         "bomb.json.zip: file; expected an unpacked file.",
         "link.json: file; expected a plain file, not a link.",
     ]
-    assert found.ignored == ("README.md",)
-    assert [info.run_id for info in found.runs] == ["r1"]
+    assert runs.ignored == ("README.md",)
+    assert [info.run_id for info in runs.runs] == ["r1"]
 
 
 def test_sources_that_cannot_be_read_at_all(tmp_path: Path) -> None:
@@ -572,14 +573,14 @@ def test_sources_that_cannot_be_read_at_all(tmp_path: Path) -> None:
 def test_quarantine_is_written_verbatim_and_twice_the_same(tmp_path: Path) -> None:
     """The quarantine file is named by the digest of its source and holds text, place and reason."""
     path = write(tmp_path, run("r1", sample(1, score=11), sample(2)), '{"cut": ')
-    found = read_runs(path)
-    (written,) = found.write_quarantine(tmp_path / "out")
+    runs = read_runs(path)
+    (written,) = runs.write_quarantine(tmp_path / "out")
     assert written.name == f"{hashlib.sha256(path.read_bytes()).hexdigest()}.jsonl"
     rows = [json.loads(line) for line in written.read_text(encoding="utf-8").splitlines()]
     assert [row["text"] for row in rows] == [json.dumps(sample(1, score=11)), '{"cut": ']
-    assert [row["message"] for row in rows] == messages(found)
+    assert [row["message"] for row in rows] == messages(runs)
     before = written.read_bytes()
-    found.write_quarantine(tmp_path / "out")
+    runs.write_quarantine(tmp_path / "out")
     assert written.read_bytes() == before
 
 
@@ -588,10 +589,10 @@ def test_progress_reaches_the_end(tmp_path: Path) -> None:
     """Progress is told in files, never backwards, up to all of them."""
     for i in range(130):
         write(tmp_path, run(f"r{i}", sample(i)), name=f"{i:03}.json")
-    seen: list[tuple[int, int]] = []
-    read_runs(tmp_path, on_progress=lambda done, total: seen.append((done, total)))
-    assert seen == sorted(seen)
-    assert seen[-1] == (130, 130)
+    steps: list[tuple[int, int]] = []
+    read_runs(tmp_path, on_progress=lambda done, total: steps.append((done, total)))
+    assert steps == sorted(steps)
+    assert steps[-1] == (130, 130)
 
 
 def test_failed_calls_are_kept_and_told(tmp_path: Path) -> None:
@@ -600,7 +601,7 @@ def test_failed_calls_are_kept_and_told(tmp_path: Path) -> None:
     What the engine said is told beside the quarantine.
     """
     broken = {"id": "s2", "status": "error", "error": "exit code 1"}
-    found = read_runs(write(tmp_path, run("r1", sample(1), broken)))
-    assert (found.kept, found.rows_quarantined) == (2, 0)
-    told = "status of sample s2 is 'error: exit code 1'; the call failed and counts as an error"
-    assert [told in one.message for one in found.failed] == [True]
+    runs = read_runs(write(tmp_path, run("r1", sample(1), broken)))
+    assert (runs.kept, runs.rows_quarantined) == (2, 0)
+    message = "status of sample s2 is 'error: exit code 1'; the call failed and counts as an error"
+    assert [message in row.message for row in runs.failed] == [True]

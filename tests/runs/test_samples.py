@@ -100,10 +100,10 @@ def test_parquet_is_the_same_table(runs: Runs, tmp_path: Path) -> None:
         .to_native()
         .equals(memory.frame().collect("pyarrow").to_native())
     )
-    known = [
+    expected = [
         replace(info, stage=None, reported=None, file=path.name, line=0) for info in memory.runs
     ]
-    assert list(disk.runs) == known
+    assert list(disk.runs) == expected
 
 
 def test_runs_without_seed_have_the_same_replicate_from_parquet(tmp_path: Path) -> None:
@@ -112,9 +112,9 @@ def test_runs_without_seed_have_the_same_replicate_from_parquet(tmp_path: Path) 
     path.write_text(
         path.read_text(encoding="utf-8").replace('"seed": 4', '"seed": null'), encoding="utf-8"
     )
-    found = read_runs(path)
-    pq.write_table(found.table, tmp_path / "t.parquet")
-    assert Samples.from_parquet(tmp_path / "t.parquet").runs[0].replicate == found.runs[0].replicate
+    runs = read_runs(path)
+    pq.write_table(runs.table, tmp_path / "t.parquet")
+    assert Samples.from_parquet(tmp_path / "t.parquet").runs[0].replicate == runs.runs[0].replicate
 
 
 def test_the_digest_ignores_order_and_batches(runs: Runs) -> None:
@@ -133,7 +133,7 @@ def test_the_digest_sees_every_column(runs: Runs, name: str) -> None:
 
     Is another digest.
     """
-    seen = {from_runs(runs).digest()}
+    digests = {from_runs(runs).digest()}
     kind, column = SCHEMA.field(name).type, runs.table[name].to_pylist()
     others: dict[pa.DataType, object] = {
         pa.string(): "other",
@@ -147,8 +147,8 @@ def test_the_digest_sees_every_column(runs: Runs, name: str) -> None:
         table = runs.table.set_column(
             SCHEMA.names.index(name), SCHEMA.field(name), pa.array(cells, kind)
         )
-        seen.add(from_runs(replace(runs, relation=connect().from_arrow(table))).digest())
-    assert len(seen) == 1 + len(changed)
+        digests.add(from_runs(replace(runs, relation=connect().from_arrow(table))).digest())
+    assert len(digests) == 1 + len(changed)
 
 
 def test_the_digest_sees_the_last_bit_of_a_float(runs: Runs) -> None:

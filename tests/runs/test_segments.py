@@ -71,20 +71,20 @@ def column(runs: Runs, name: str) -> list[str | None]:
 
 def test_columns_become_segments_and_texts(tmp_path: Path) -> None:
     """Values stay as they are written; empty cells and words for nothing are null."""
-    found = read(tmp_path, texts=True, t_csv=TABLE)
-    assert (found.extras, found.texts) == (("country", "platform"), TEXTS)
-    assert column(found, "platform") == ["web", " Web", "ios", None]
-    assert column(found, "country") == ["kr", None, None, "us"]
-    assert column(found, "prompt_text") == ["Why?", 'Two\nlines: "yes"', "Why?", None]
-    assert column(found, "answer_text") == ["Because", None, "No", "Yes"]
-    assert found.table.column_names == [*SCHEMA.names, "country", "platform"]
+    runs = read(tmp_path, texts=True, t_csv=TABLE)
+    assert (runs.extras, runs.texts) == (("country", "platform"), TEXTS)
+    assert column(runs, "platform") == ["web", " Web", "ios", None]
+    assert column(runs, "country") == ["kr", None, None, "us"]
+    assert column(runs, "prompt_text") == ["Why?", 'Two\nlines: "yes"', "Why?", None]
+    assert column(runs, "answer_text") == ["Because", None, "No", "Yes"]
+    assert runs.table.column_names == [*SCHEMA.names, "country", "platform"]
 
 
 def test_texts_are_not_read_unless_asked_for(tmp_path: Path) -> None:
     """Nobody pays for answers of megabytes who does not look at them."""
-    found = read(tmp_path, t_csv=TABLE)
-    assert found.texts == ()
-    assert not {*TEXTS} & {*found.relation.columns}
+    runs = read(tmp_path, t_csv=TABLE)
+    assert runs.texts == ()
+    assert not {*TEXTS} & {*runs.relation.columns}
 
 
 @pytest.mark.slow
@@ -96,25 +96,25 @@ def test_every_type_is_the_same_to_both_readers(
     rows = {"arm": ["a", "a", "b"], "status": ["passed"] * 3, "x": TYPES[name]}
     pq.write_table(pa.table(rows), tmp_path / "t.parquet")
 
-    def said() -> Any:  # noqa: ANN401
-        found = read(tmp_path, "segments: {seg: x}\ntexts: {prompt: x}\n", texts=True)
-        bad = [row.message for row in found.quarantined]
-        texts = column(found, "prompt_text") if found.texts else None
-        return column(found, "seg"), texts, bad
+    def outcome() -> Any:  # noqa: ANN401
+        runs = read(tmp_path, "segments: {seg: x}\ntexts: {prompt: x}\n", texts=True)
+        bad = [row.message for row in runs.quarantined]
+        texts = column(runs, "prompt_text") if runs.texts else None
+        return column(runs, "seg"), texts, bad
 
-    fast = said()
+    fast = outcome()
     monkeypatch.setattr(reading, "read_columns", row_by_row)
-    assert said() == fast
-    due = "expected text, a number, or true or false."
-    assert all(message.endswith(due) for message in fast[2])
+    assert outcome() == fast
+    expectation = "expected text, a number, or true or false."
+    assert all(message.endswith(expectation) for message in fast[2])
     assert bool(fast[2]) == (name == "lists")
 
 
 def test_numbers_lose_their_empty_fraction(tmp_path: Path) -> None:
     """What a program writes as 2.0 because a neighbour is missing is the segment 2."""
     lines = [f'{{"arm": "a", "status": "passed", "v": {number}}}' for number in ("2", "2.0")]
-    found = read(tmp_path, "segments: {version: v}\n", t_jsonl="\n".join(lines))
-    assert column(found, "version") == ["2", "2"]
+    runs = read(tmp_path, "segments: {version: v}\n", t_jsonl="\n".join(lines))
+    assert column(runs, "version") == ["2", "2"]
 
 
 def test_paths_reach_into_records(tmp_path: Path) -> None:
@@ -124,16 +124,16 @@ def test_paths_reach_into_records(tmp_path: Path) -> None:
 segments: {country: geo.country}
 texts: {prompt: in}
 """
-    found = read(tmp_path, spec, texts=True, t_jsonl=json.dumps(record))
-    assert column(found, "country") == ["kr"]
-    assert column(found, "prompt_text") == ['[{"role":"user"}]']
+    runs = read(tmp_path, spec, texts=True, t_jsonl=json.dumps(record))
+    assert column(runs, "country") == ["kr"]
+    assert column(runs, "prompt_text") == ['[{"role":"user"}]']
     (tmp_path / "t.jsonl").unlink()
-    found = read(tmp_path, spec + "records: .\n", texts=True, t_json=json.dumps([record]))
-    assert column(found, "country") == ["kr"]
+    runs = read(tmp_path, spec + "records: .\n", texts=True, t_json=json.dumps([record]))
+    assert column(runs, "country") == ["kr"]
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "message"),
     [
         ("segments: {Platform: x}", "'Platform' is no name of a segment; expected a plain word"),
         ("segments: {score: x}", "'score' is a column of ours already; expected another"),
@@ -146,11 +146,11 @@ texts: {prompt: in}
         ("segments: {" + ", ".join(f"s{n}: x" for n in range(31)) + "}", "names 31 segments"),
     ],
 )
-def test_wrong_names_are_told(spec: str, said: str, tmp_path: Path) -> None:
+def test_wrong_names_are_told(spec: str, message: str, tmp_path: Path) -> None:
     """A sentence names the key, what was got, and what is expected."""
     with pytest.raises(PlanError, match=r"source\.yaml: (segments|texts)") as raised:
         read(tmp_path, f"columns: {{arm: arm, status: outcome}}\n{spec}\n", t_csv=TABLE)
-    assert said in str(raised.value)
+    assert message in str(raised.value)
 
 
 @pytest.mark.parametrize("key", ["segments: {platform: devicetype}", "texts: {answer: ouput}"])
@@ -168,9 +168,9 @@ def test_tables_in_our_own_columns_have_segments(tmp_path: Path) -> None:
     table = read(tmp_path, t_csv=TABLE).table
     (tmp_path / "t.csv").unlink()
     pq.write_table(table.rename_columns({"platform": "where"}), tmp_path / "t.parquet")
-    found = read(tmp_path, "segments: {platform: where}\n")
-    assert column(found, "platform") == ["web", " Web", "ios", None]
-    assert found.extras == ("platform",)
+    runs = read(tmp_path, "segments: {platform: where}\n")
+    assert column(runs, "platform") == ["web", " Web", "ios", None]
+    assert runs.extras == ("platform",)
 
 
 def envelope(run: str, arm: str, **more: Any) -> str:  # noqa: ANN401
@@ -188,13 +188,13 @@ def test_run_envelopes_tell_segments_and_texts(tmp_path: Path) -> None:
         envelope("r2", "treatment", segments={"platform": ""}, answer=[{"x": {"y": ":"}}]),
         envelope("r3", "treatment"),
     ]
-    found = read(tmp_path, "envelopes: {unit: ms}\n", texts=True, t_jsonl="\n".join(runs))
-    assert not found.quarantined
-    assert found.extras == ("platform", "tier")
-    assert column(found, "platform") == ["web", None, None]
-    assert column(found, "tier") == ["2", None, None]
-    assert column(found, "prompt_text") == ["a: b", None, None]
-    assert column(found, "answer_text") == [None, '[{"x":{"y":":"}}]', None]
+    checked = read(tmp_path, "envelopes: {unit: ms}\n", texts=True, t_jsonl="\n".join(runs))
+    assert not checked.quarantined
+    assert checked.extras == ("platform", "tier")
+    assert column(checked, "platform") == ["web", None, None]
+    assert column(checked, "tier") == ["2", None, None]
+    assert column(checked, "prompt_text") == ["a: b", None, None]
+    assert column(checked, "answer_text") == [None, '[{"x":{"y":":"}}]', None]
 
 
 @pytest.mark.parametrize(
@@ -204,19 +204,19 @@ def test_run_envelopes_tell_segments_and_texts(tmp_path: Path) -> None:
 def test_wrong_segments_of_an_envelope_cost_the_sample(segments: Any, tmp_path: Path) -> None:  # noqa: ANN401
     """What is no name, or no scalar, goes to the quarantine with what is expected."""
     runs = [envelope("r1", "control", segments=segments), envelope("r2", "control")]
-    found = read(tmp_path, "envelopes: {unit: ms}\n", t_jsonl="\n".join(runs))
-    (bad,) = found.quarantined
+    checked = read(tmp_path, "envelopes: {unit: ms}\n", t_jsonl="\n".join(runs))
+    (bad,) = checked.quarantined
     assert "segments" in bad.message
     assert "expected 30 plain names at most" in bad.message
-    assert (found.kept, found.extras) == (1, ())
+    assert (checked.kept, checked.extras) == (1, ())
 
 
 def test_envelopes_together_have_thirty_names(tmp_path: Path) -> None:
     """A run that names a thirty-first segment is refused, whatever is in its samples."""
     runs = [envelope(f"r{n}", "control", segments={f"s{n}": n}) for n in range(31)]
-    found = read(tmp_path, "envelopes: {unit: ms}\n", t_jsonl="\n".join(runs))
-    assert (len(found.extras), found.kept) == (30, 30)
-    assert "at most 30 names of segments in all runs together" in found.quarantined[0].message
+    checked = read(tmp_path, "envelopes: {unit: ms}\n", t_jsonl="\n".join(runs))
+    assert (len(checked.extras), checked.kept) == (30, 30)
+    assert "at most 30 names of segments in all runs together" in checked.quarantined[0].message
 
 
 def test_texts_hide_no_key(tmp_path: Path) -> None:
@@ -228,8 +228,8 @@ def test_texts_hide_no_key(tmp_path: Path) -> None:
     escaped = envelope("r3", "control", prompt="x:").replace('"x:"', r'"x\u003a"')
     escaped = escaped.replace('"score": 8.0', '"score": 8.0, "provider": "MOCK"')
     for run in (mock, twice, escaped):
-        found = read(tmp_path, "envelopes: {unit: ms}\n", t_jsonl=run)
-        assert (found.kept, len(found.quarantined)) == (0, 1), run
+        runs = read(tmp_path, "envelopes: {unit: ms}\n", t_jsonl=run)
+        assert (runs.kept, len(runs.quarantined)) == (0, 1), run
 
 
 def test_names_may_be_words_of_sql(tmp_path: Path) -> None:
@@ -239,20 +239,20 @@ def test_names_may_be_words_of_sql(tmp_path: Path) -> None:
     spec = f"columns: {{arm: arm, passed: ok, sample_id: s}}\nsegments: {{{named}}}\n"
     head, cells = ",".join(f"{name} x" for name in names), ",".join(names)
     rows = [f"arm,ok,s,{head}\na,true,{n},{cells}\na,true,same,{cells}\n" for n in range(2)]
-    found = read(tmp_path, spec, t_csv=rows[0], u_csv=rows[1])
-    assert (found.kept, dict(found.copies)) == (3, {"a": 1})
-    assert [{*column(found, name)} for name in names] == [{name} for name in names]
-    assert from_runs(found).digest()
+    runs = read(tmp_path, spec, t_csv=rows[0], u_csv=rows[1])
+    assert (runs.kept, dict(runs.copies)) == (3, {"a": 1})
+    assert [{*column(runs, name)} for name in names] == [{name} for name in names]
+    assert from_runs(runs).digest()
 
 
 def test_labels_tell_rows_apart_and_texts_do_not(tmp_path: Path) -> None:
     """Two rows of one id that differ in a segment are twins; in a text alone they are copies."""
     other = TABLE.replace("a,ok,1,web", "a,ok,1,ios").partition("\n")[2].splitlines()[0]
-    found = read(tmp_path, t_csv=f"{TABLE}{other}\n")
-    assert (found.rows_quarantined, dict(found.copies)) == (2, {})
+    runs = read(tmp_path, t_csv=f"{TABLE}{other}\n")
+    assert (runs.rows_quarantined, dict(runs.copies)) == (2, {})
     same = TABLE.splitlines()[1].replace("Because", "Another answer")
-    found = read(tmp_path, t_csv=f"{TABLE}{same}\n")
-    assert (found.rows_quarantined, dict(found.copies)) == (0, {"a": 1})
+    runs = read(tmp_path, t_csv=f"{TABLE}{same}\n")
+    assert (runs.rows_quarantined, dict(runs.copies)) == (0, {"a": 1})
 
 
 def digest(folder: Path, spec: str, table: str = TABLE) -> str:
@@ -269,15 +269,15 @@ def test_a_digest_counts_segments_that_are_told(tmp_path: Path) -> None:
     empty = TABLE.replace("question", "blank").replace("Why?", "").replace("Two", "")
     empty = empty.replace("\nlines: ", "").replace('""yes""', "")
     assert digest(tmp_path, plain + "segments: {nothing: blank}\n", empty) == without
-    seen = {
+    digests = {
         digest(tmp_path, SPEC),
         digest(tmp_path, SPEC, TABLE.replace("ios", "iOS")),
         digest(tmp_path, SPEC.replace("platform:", "device:")),
         digest(tmp_path, plain + "segments: {platform: geo, country: device_type}\n"),
         without,
     }
-    assert len(seen) == 5
-    assert digest(tmp_path, SPEC, TABLE.replace("Because", "Or not")) in seen
+    assert len(digests) == 5
+    assert digest(tmp_path, SPEC, TABLE.replace("Because", "Or not")) in digests
 
 
 def test_many_rows_have_other_digests_with_segments(
@@ -326,14 +326,14 @@ def test_a_plan_names_any_segment(tmp_path: Path) -> None:
         "confidence": 0.95, "runs_averaged": 3, "min_clusters": 5, "icc_floor": 0.05, "power": 0.8,
         "sample_ratio_p": 0.001, "timeout_cap_ms": 1e4,
     }  # fmt: skip
-    found = Evidence.model_validate(rules | {"segments": ("category", "platform")})
-    assert found.segments == ("category", "platform")
-    for names, due in {
+    evidence = Evidence.model_validate(rules | {"segments": ("category", "platform")})
+    assert evidence.segments == ("category", "platform")
+    for names, expectation in {
         ("platform", "platform"): "names platform twice",
         ("Category",): "Did you mean 'category'?",
         ("score",): "'score' is a column of ours already",
     }.items():
-        with pytest.raises(ValueError, match=due.replace("?", r"\?")):
+        with pytest.raises(ValueError, match=expectation.replace("?", r"\?")):
             Evidence.model_validate(rules | {"segments": names})
 
 
@@ -343,7 +343,7 @@ def test_the_documented_segments_are_read(tmp_path: Path) -> None:
     spec = text.partition("## Segments and texts")[2].partition("```yaml\n")[2].partition("```")[0]
     record = {"variant": "old", "outcome": True, "device_type": "web", "geo": {"country": "kr"},
               "app_version": 3, "question": "Why?", "output": {"text": "Because"}}  # fmt: skip
-    found = read(tmp_path, spec, texts=True, t_jsonl=json.dumps(record))
-    (row,) = found.relation.to_arrow_table().to_pylist()
-    assert [row[name] for name in found.extras] == ["kr", "web", "3"]
-    assert [row[name] for name in found.texts] == ["Why?", "Because"]
+    runs = read(tmp_path, spec, texts=True, t_jsonl=json.dumps(record))
+    (row,) = runs.relation.to_arrow_table().to_pylist()
+    assert [row[name] for name in runs.extras] == ["kr", "web", "3"]
+    assert [row[name] for name in runs.texts] == ["Why?", "Because"]

@@ -32,22 +32,22 @@ def read(folder: Path, spec: str, files: dict[str, object]) -> Runs:
         path.parent.mkdir(parents=True, exist_ok=True)
         text = content if isinstance(content, str) else json.dumps(content)
         if path.suffix == ".jsonl" and isinstance(content, list):
-            text = "".join(json.dumps(one) + "\n" for one in cast("list[object]", content))
+            text = "".join(json.dumps(item) + "\n" for item in cast("list[object]", content))
         path.write_text(text, "utf-8")
-    found = read_runs(folder)
-    assert found.kept + found.rows_quarantined + sum(found.copies.values()) == found.read
-    return found
+    runs = read_runs(folder)
+    assert runs.kept + runs.rows_quarantined + sum(runs.copies.values()) == runs.read
+    return runs
 
 
-def rows_of(found: Runs, *names: str) -> list[tuple[Any, ...]]:
+def rows_of(runs: Runs, *names: str) -> list[tuple[Any, ...]]:
     """Return these columns of each sample, in the order of arm and prompt."""
-    rows = [tuple(row[name] for name in names) for row in found.table.to_pylist()]
+    rows = [tuple(row[name] for name in names) for row in runs.table.to_pylist()]
     return sorted(rows, key=repr)
 
 
-def told(found: Runs) -> str:
+def told(runs: Runs) -> str:
     """Return the warnings as one text."""
-    return " ".join(map(sentence, found.warnings))
+    return " ".join(map(sentence, runs.warnings))
 
 
 JUDGED = [
@@ -57,20 +57,20 @@ JUDGED = [
 
 
 _OK = [{"arm": "a", "ok": True}, {"arm": "b", "ok": False}]
-_DUE = "expected a list of one item or more, as records in source.yaml says."
+_EXPECTED = "expected a list of one item or more, as records in source.yaml says."
 
 
 @pytest.mark.parametrize(
     ("records", "name", "content", "messages"),
     [
         ("suites.*.results", "t.json", {"suites": [{"results": _OK}, {"error": "crashed"}, {"results": []}]},
-         [f"t.json:3: suites.* (item 2).results is null; {_DUE}", f"t.json:4: suites.* (item 3).results is []; {_DUE}"]),
+         [f"t.json:3: suites.* (item 2).results is null; {_EXPECTED}", f"t.json:4: suites.* (item 3).results is []; {_EXPECTED}"]),
         ("s.*.t.*.r", "t.json", {"s": {"x": {"t": [{"r": _OK}, {}]}, "y": {"t": []}}},
-         [f"t.json:3: s.* (item 1).t.* (item 2).r is null; {_DUE}", f"t.json:4: s.* (item 2).t.* is null; {_DUE}"]),
-        ("s[k=x].r", "t.json", {"s": [{"k": "x", "r": _OK}, {"k": "x"}]}, [f"t.json:3: s[k=x] (item 2).r is null; {_DUE}"]),
-        ("rows", "t.jsonl", [{"rows": _OK}, {"rows": []}], [f"t.jsonl:2: rows is []; {_DUE}"]),
+         [f"t.json:3: s.* (item 1).t.* (item 2).r is null; {_EXPECTED}", f"t.json:4: s.* (item 2).t.* is null; {_EXPECTED}"]),
+        ("s[k=x].r", "t.json", {"s": [{"k": "x", "r": _OK}, {"k": "x"}]}, [f"t.json:3: s[k=x] (item 2).r is null; {_EXPECTED}"]),
+        ("rows", "t.jsonl", [{"rows": _OK}, {"rows": []}], [f"t.jsonl:2: rows is []; {_EXPECTED}"]),
         ("s.*.rows", "t.jsonl", [{"s": [{"rows": _OK}, {}]}, {"s": []}],
-         [f"t.jsonl:1: s.* (item 2).rows is null; {_DUE}", f"t.jsonl:2: s.*.rows is []; {_DUE}"]),
+         [f"t.jsonl:1: s.* (item 2).rows is null; {_EXPECTED}", f"t.jsonl:2: s.*.rows is []; {_EXPECTED}"]),
     ],
 )  # fmt: skip
 def test_a_place_without_records_is_a_bad_row(
@@ -78,20 +78,20 @@ def test_a_place_without_records_is_a_bad_row(
 ) -> None:
     """Of several lists one that is missing or empty is told, as nobody knows how many rows it had."""
     spec = f'files: {name}\nrecords: "{records}"\ncolumns: {{arm: arm, passed: ok}}'
-    found = read(tmp_path, spec, {name: content})
-    assert found.kept == 2
-    assert [one.message for one in found.quarantined] == messages
+    runs = read(tmp_path, spec, {name: content})
+    assert runs.kept == 2
+    assert [row.message for row in runs.quarantined] == messages
 
 
 def test_an_item_by_its_key(tmp_path: Path) -> None:
     """A score is picked by its name out of a list; a record without it has none."""
     spec = "columns: {arm: arm, prompt_id: doc.id, score: {column: 'scores[name=x].value', scale: [0, 1]}}"
-    found = read(tmp_path, spec, {"t.jsonl": JUDGED})
-    assert rows_of(found, "arm", "prompt_id", "score") == [("a", "p1", 10.0), ("b", "p1", None)]
+    runs = read(tmp_path, spec, {"t.jsonl": JUDGED})
+    assert rows_of(runs, "arm", "prompt_id", "score") == [("a", "p1", 10.0), ("b", "p1", None)]
 
 
 @pytest.mark.parametrize(
-    ("calls", "due"),
+    ("calls", "expected"),
     [
         ([{"ms": 1}, {"ms": "2.5"}], 3.5),
         ([{"ms": 1}, {}], None),  # a step that does not say
@@ -99,16 +99,16 @@ def test_an_item_by_its_key(tmp_path: Path) -> None:
         ([], None),
     ],
 )
-def test_several_numbers_add_up(tmp_path: Path, calls: list[Cells], due: float | None) -> None:
+def test_several_numbers_add_up(tmp_path: Path, calls: list[Cells], expected: float | None) -> None:
     """A latency of several calls is their sum, unless one of them is unknown."""
     spec = "columns: {arm: arm, latency_ms: {column: calls.*.ms, unit: ms}, issues: calls.*.tag}"
-    found = read(
+    runs = read(
         tmp_path,
         spec,
         {"t.jsonl": [{"arm": "a", "calls": calls}, {"arm": "a", "calls": [{"ms": 9}]}]},
     )
-    assert found.table["latency_ms"].to_pylist() == [due, 9.0]
-    assert found.table["issues"].to_pylist() in ([[], []], [None, None])
+    assert runs.table["latency_ms"].to_pylist() == [expected, 9.0]
+    assert runs.table["issues"].to_pylist() in ([[], []], [None, None])
 
 
 def test_two_items_of_one_key_are_no_sum(tmp_path: Path) -> None:
@@ -118,26 +118,26 @@ def test_two_items_of_one_key_are_no_sum(tmp_path: Path) -> None:
         {"arm": "a", "steps": [{"name": "a [b].c", "ms": ms} for ms in times]}
         for times in ((1, 2), (3,), (4, 4))
     ]
-    found = read(tmp_path, spec, {"t.jsonl": rows})
-    assert found.table["latency_ms"].to_pylist() == [3.0, 4.0]
-    assert "is [1, 2]" in found.quarantined[0].message
+    runs = read(tmp_path, spec, {"t.jsonl": rows})
+    assert runs.table["latency_ms"].to_pylist() == [3.0, 4.0]
+    assert "is [1, 2]" in runs.quarantined[0].message
 
 
 def test_two_winners_are_a_score(tmp_path: Path) -> None:
     """A judgment in both orders is one score, where source.yaml says what each pair means."""
     spec = "columns: {arm: arm, score: {column: [one, two], values: {a/a: 1, a/b: 0.5, b/b: 0}, scale: [0, 1]}}"
-    rows = [{"arm": "a", "one": one, "two": two} for one, two in ("aa", "ab", "ba")]
-    found = read(tmp_path, spec, {"t.jsonl": rows})
-    assert found.table["score"].to_pylist() == [10.0, 5.0]
-    assert "one/two is 'b/a'" in found.quarantined[0].message
+    rows = [{"arm": "a", "one": first, "two": second} for first, second in ("aa", "ab", "ba")]
+    runs = read(tmp_path, spec, {"t.jsonl": rows})
+    assert runs.table["score"].to_pylist() == [10.0, 5.0]
+    assert "one/two is 'b/a'" in runs.quarantined[0].message
 
 
 def test_one_metric_of_many_is_chosen(tmp_path: Path) -> None:
     """A table of a metric a row is read where `where` keeps one metric alone."""
     spec = "where: {metric_name: took}\ncolumns: {arm: arm, latency_ms: {column: metric_value, unit: ms}}"
     text = "arm,metric_name,metric_value\na,took,5\na,sent,9\n"
-    found = read(tmp_path, spec, {"t.csv": text})
-    assert found.table["latency_ms"].to_pylist() == [5.0]
+    runs = read(tmp_path, spec, {"t.csv": text})
+    assert runs.table["latency_ms"].to_pylist() == [5.0]
     with pytest.raises(RunsError, match="each row is one metric"):
         read(tmp_path, spec.replace("took", "[took, sent]"), {"t.csv": text})
 
@@ -149,16 +149,16 @@ def test_several_words_are_a_list_or_refused(tmp_path: Path) -> None:
         {"arm": "a", "ok": True, "checks": [{"kind": "k", "tag": "t"}, {"kind": "k", "tag": "u"}]},
         {"arm": "a", "ok": True, "checks": [{"kind": "k"}, {"kind": "l"}]},
     ]
-    found = read(tmp_path, spec, {"t.jsonl": rows})
-    assert rows_of(found, "category", "issues") == [("k", ["t", "u"])]
-    assert 'checks.*.kind is ["k", "l"]' in found.quarantined[0].message
+    runs = read(tmp_path, spec, {"t.jsonl": rows})
+    assert rows_of(runs, "category", "issues") == [("k", ["t", "u"])]
+    assert 'checks.*.kind is ["k", "l"]' in runs.quarantined[0].message
 
 
 def test_a_path_from_the_root(tmp_path: Path) -> None:
     """`$.` begins at the file, whatever the record."""
     spec = "records: results\ncolumns: {arm: $.config.model, passed: ok}\n"
-    found = read(tmp_path, spec, {"t.json": {"config": {"model": "m"}, "results": [{"ok": True}]}})
-    assert rows_of(found, "arm", "passed") == [("m", True)]
+    runs = read(tmp_path, spec, {"t.json": {"config": {"model": "m"}, "results": [{"ok": True}]}})
+    assert rows_of(runs, "arm", "passed") == [("m", True)]
 
 
 def test_ids_of_several_parts(tmp_path: Path) -> None:
@@ -168,8 +168,8 @@ def test_ids_of_several_parts(tmp_path: Path) -> None:
         {"arm": "a", "task": task, "doc": {"id": name}, "ok": True}
         for task, name in (("t/1", "x"), ("t", "1/x"), ("t", 7.0), ("t", None))
     ]
-    found = read(tmp_path, spec, {"t.jsonl": rows})
-    ids = sorted(found.table["prompt_id"].to_pylist())
+    runs = read(tmp_path, spec, {"t.jsonl": rows})
+    ids = sorted(runs.table["prompt_id"].to_pylist())
     assert ids == ["t/", "t/1\\/x", "t/7", "t\\/1/x"]
 
 
@@ -177,7 +177,7 @@ LETTERS = "{column: grade, values: {C: 1, P: 0.5, I: 0, true: 1}, scale: [0, 1]}
 
 
 @pytest.mark.parametrize(
-    ("column", "cell", "due"),
+    ("column", "cell", "expected"),
     [
         (LETTERS, "P", 5.0),
         (LETTERS, "True", 10.0),
@@ -188,21 +188,21 @@ LETTERS = "{column: grade, values: {C: 1, P: 0.5, I: 0, true: 1}, scale: [0, 1]}
 )
 @pytest.mark.parametrize("kind", ["csv", "jsonl"] if EXHAUSTIVE else ["csv"])
 def test_scores_of_other_scales(
-    tmp_path: Path, column: str, cell: str, due: float, kind: str
+    tmp_path: Path, column: str, cell: str, expected: float, kind: str
 ) -> None:
     """Letters stand for numbers, and a scale runs from its worst to its best."""
     text = f"arm,grade\na,{cell}\n" if kind == "csv" else [{"arm": "a", "grade": cell}]
-    found = read(tmp_path, f"columns: {{arm: arm, score: {column}}}", {f"t.{kind}": text})
-    assert found.table["score"].to_pylist() == [due]
+    runs = read(tmp_path, f"columns: {{arm: arm, score: {column}}}", {f"t.{kind}": text})
+    assert runs.table["score"].to_pylist() == [expected]
 
 
 def test_an_unknown_letter_is_refused(tmp_path: Path) -> None:
     """A word that is no score says which words are, and which key would name it."""
     spec = "columns: {arm: arm, score: " + LETTERS + "}"
-    found = read(tmp_path, spec, {"t.csv": "arm,grade\na,N\na,C\n"})
+    runs = read(tmp_path, spec, {"t.csv": "arm,grade\na,N\na,C\n"})
     assert (
         "grade is 'N'; expected one of C, P, I, true, or a number from 0 to 1"
-        in found.quarantined[0].message
+        in runs.quarantined[0].message
     )
     plain = read(tmp_path, "columns: {arm: arm, score: grade}", {"t.csv": "arm,grade\na,N\na,9\n"})
     assert "say values: {'N': …} of score" in plain.quarantined[0].message
@@ -220,30 +220,30 @@ def test_times_counted_from_1970(tmp_path: Path, unit: str, cell: object, kind: 
     row = {"arm": "a", "ok": True, "at": cell}
     if kind == "parquet":
         pq.write_table(pa.Table.from_pylist([row]), tmp_path / "t.parquet")  # pyright: ignore[reportUnknownMemberType]
-        found = read(tmp_path, spec, {})
+        runs = read(tmp_path, spec, {})
     else:
-        found = read(
+        runs = read(
             tmp_path, spec, {f"t.{kind}": f"arm,ok,at\na,true,{cell}\n" if kind == "csv" else [row]}
         )
-    (moment,) = found.table["started_at"].to_pylist()
+    (moment,) = runs.table["started_at"].to_pylist()
     fraction = {"s": 250_000 if "." in str(cell) else 0, "ms": 123_000}.get(unit, 123_456)
     assert (moment.isoformat()[:19], moment.microsecond) == ("2023-11-14T22:13:20", fraction)
-    assert [info.run_id for info in found.runs] == ["2023-11-14"]
+    assert [info.run_id for info in runs.runs] == ["2023-11-14"]
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_a_plain_number_is_no_time(tmp_path: Path, unit: str) -> None:
     """Without its unit a count is refused, with the unit that would make it a time of today."""
     cell = 1_700_000_000 * {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
-    found = read(
+    runs = read(
         tmp_path, "columns: {arm: arm, passed: ok, started_at: at}",
         {"t.jsonl": [{"arm": "a", "ok": True, "at": cell}, {"arm": "a", "ok": True}]},
     )  # fmt: skip
-    assert f"say unit: {unit} of started_at" in found.quarantined[0].message
+    assert f"say unit: {unit} of started_at" in runs.quarantined[0].message
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "unit", "due"),
+    ("start", "end", "unit", "expected"),
     [
         ("1700000000000000000", "1700000000250000001", "ns", 250.000001),
         (10.5, 12, "s", 1500.0),
@@ -253,13 +253,13 @@ def test_a_plain_number_is_no_time(tmp_path: Path, unit: str) -> None:
     ],
 )
 def test_latency_from_start_to_end(
-    tmp_path: Path, start: object, end: object, unit: str, due: float | None
+    tmp_path: Path, start: object, end: object, unit: str, expected: float | None
 ) -> None:
     """The time between two columns, numbers or moments; nothing where one is missing."""
     spec = f"columns: {{arm: arm, latency_ms: {{column: end, since: start, unit: {unit}}}}}"
     rows = [{"arm": "a", "start": start, "end": end}, {"arm": "a", "start": 0, "end": 0}]
-    found = read(tmp_path, spec, {"t.jsonl": rows})
-    assert found.table["latency_ms"].to_pylist() == [due, 0.0]
+    runs = read(tmp_path, spec, {"t.jsonl": rows})
+    assert runs.table["latency_ms"].to_pylist() == [expected, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -275,17 +275,17 @@ def test_a_start_after_its_end_is_refused(tmp_path: Path, start: object, end: ob
     """A negative time, or two ends that cannot be compared, cost the row and name `since`."""
     spec = "columns: {arm: arm, latency_ms: {column: end, since: start, unit: s}}"
     rows = [{"arm": "a", "start": start, "end": end}, {"arm": "a", "start": 0, "end": 1}]
-    found = read(tmp_path, spec, {"t.jsonl": rows})
-    assert "(since)" in found.quarantined[0].message
+    runs = read(tmp_path, spec, {"t.jsonl": rows})
+    assert "(since)" in runs.quarantined[0].message
 
 
 def test_a_path_that_nobody_fills_is_told(tmp_path: Path) -> None:
     """It stays unknown: an issue that stands nowhere is not "no issue"."""
     spec = "columns: {arm: arm, passed: ok, issues: review.tags.*.name, score: review.stars}"
     rows = [{"arm": "a", "ok": True, "review": {"stars": 3}}] * 2
-    found = read(tmp_path, spec, {"t.jsonl": rows})
-    assert found.table["issues"].to_pylist() == [None, None]
-    assert "issues (review.tags.*.name)" in told(found)
+    runs = read(tmp_path, spec, {"t.jsonl": rows})
+    assert runs.table["issues"].to_pylist() == [None, None]
+    assert "issues (review.tags.*.name)" in told(runs)
     with pytest.raises(
         RunsError, match=r"no record of t\.jsonl has judge\.ok; correct columns\.passed"
     ):
@@ -309,8 +309,8 @@ def test_records_in_many_shapes(tmp_path: Path, shape: str, records: str, kind: 
     """A list, lists in a list, a map and a table of columns and data hold the same records."""
     tree = {"in": {"x": TABLES[shape]}}
     spec = f"records: {records}\ncolumns: {{arm: arm, passed: ok}}"
-    found = read(tmp_path, spec, {f"t.{kind}": [tree] if kind == "jsonl" else tree})
-    assert rows_of(found, "arm", "passed") == [("a", True), ("b", False)]
+    runs = read(tmp_path, spec, {f"t.{kind}": [tree] if kind == "jsonl" else tree})
+    assert rows_of(runs, "arm", "passed") == [("a", True), ("b", False)]
 
 
 TURNS = [
@@ -323,24 +323,24 @@ EXPLODED = "explode: turns\ncolumns: {arm: m, prompt_id: id, sample_id: [id, tur
 
 def test_a_row_an_item(tmp_path: Path) -> None:
     """Each item is a sample of its record's prompt, and a record without one is missing."""
-    found = read(tmp_path, EXPLODED, {"t.jsonl": TURNS})
-    assert rows_of(found, "arm", "prompt_id", "sample_id", "score") == [
+    runs = read(tmp_path, EXPLODED, {"t.jsonl": TURNS})
+    assert rows_of(runs, "arm", "prompt_id", "sample_id", "score") == [
         ("a", "p1", "p1/1", 1.0), ("a", "p1", "p1/2", 2.0), ("b", "p1", "p1/1", 3.0),
     ]  # fmt: skip
-    assert "turns is []; expected a list or map of one item or more" in found.quarantined[0].message
+    assert "turns is []; expected a list or map of one item or more" in runs.quarantined[0].message
 
 
 def test_a_row_a_key(tmp_path: Path) -> None:
     """Of a map the key and the value are columns too."""
     spec = "explode: by\ncolumns: {arm: 'by.#key', prompt_id: id, score: by.#value}\n"
-    found = read(tmp_path, spec, {"t.jsonl": [{"id": "p", "by": {"a": 1, "b": 2}}]})
-    assert rows_of(found, "arm", "score") == [("a", 1.0), ("b", 2.0)]
+    runs = read(tmp_path, spec, {"t.jsonl": [{"id": "p", "by": {"a": 1, "b": 2}}]})
+    assert rows_of(runs, "arm", "score") == [("a", 1.0), ("b", 2.0)]
 
 
 def test_items_of_one_id_that_differ_are_refused(tmp_path: Path) -> None:
     """Two turns under the id of their record are two samples under one id."""
-    found = read(tmp_path, EXPLODED.replace("[id, turns.#]", "id"), {"t.jsonl": TURNS[:2]})
-    assert [str(one.field) for one in found.quarantined] == ["sample id"] * 2
+    runs = read(tmp_path, EXPLODED.replace("[id, turns.#]", "id"), {"t.jsonl": TURNS[:2]})
+    assert [str(row.field) for row in runs.quarantined] == ["sample id"] * 2
 
 
 def test_where_leaves_rows_out_and_tells(tmp_path: Path) -> None:
@@ -350,10 +350,10 @@ def test_where_leaves_rows_out_and_tells(tmp_path: Path) -> None:
         {"m": "a", "ok": True, "filter": word, "n": n}
         for word, n in (("strict", 1), ("strict", 2), ("strict", True), ("loose", 1), ("strict", 3))
     ]
-    found = read(tmp_path, spec, {"t.jsonl": rows})
-    assert (found.read, found.rows_quarantined) == (3, 0)
-    assert "filter is there: 'loose' (1)" in told(found)
-    assert "n is there: 3 (1)" in told(found)
+    runs = read(tmp_path, spec, {"t.jsonl": rows})
+    assert (runs.read, runs.rows_quarantined) == (3, 0)
+    assert "filter is there: 'loose' (1)" in told(runs)
+    assert "n is there: 3 (1)" in told(runs)
     with pytest.raises(
         RunsError, match=r"where in source.yaml leaves no row of t\.jsonl: filter is 'strict' in 4"
     ):
@@ -370,19 +370,19 @@ columns: {prompt_id: q}
 
 def test_both_arms_in_a_row(tmp_path: Path) -> None:
     """A row is a sample of each arm; what one of them lacks is missing there alone."""
-    found = read(tmp_path, WIDE, {"t.csv": "q,a,b,ms_a,ms_b\n1,5,1,10,20\n2,3,,10,x\n"})
-    assert rows_of(found, "arm", "prompt_id", "score", "latency_ms") == [
+    runs = read(tmp_path, WIDE, {"t.csv": "q,a,b,ms_a,ms_b\n1,5,1,10,20\n2,3,,10,x\n"})
+    assert rows_of(runs, "arm", "prompt_id", "score", "latency_ms") == [
         ("control", "1", 10.0, 10.0), ("control", "2", 5.0, 10.0), ("treatment", "1", 0.0, 20.0),
     ]  # fmt: skip
-    assert (found.read, [one.arm for one in found.quarantined]) == (4, ["treatment"])
+    assert (runs.read, [row.arm for row in runs.quarantined]) == (4, ["treatment"])
 
 
 def test_a_row_of_both_arms_is_a_pair(tmp_path: Path) -> None:
     """Where nobody names prompts, the samples of a row share one of their own."""
     spec = WIDE.replace("columns: {prompt_id: q}", "")
-    found = read(tmp_path, spec, {"t.csv": "q,a,b,ms_a,ms_b\n1,5,1,10,20\n1,3,2,10,30\n"})
+    runs = read(tmp_path, spec, {"t.csv": "q,a,b,ms_a,ms_b\n1,5,1,10,20\n1,3,2,10,30\n"})
     names = ["t.csv:2", "t.csv:3"]
-    assert sorted(found.table["prompt_id"].to_pylist()) == sorted(names * 2)
+    assert sorted(runs.table["prompt_id"].to_pylist()) == sorted(names * 2)
 
 
 def test_a_preference_is_a_score_of_each(tmp_path: Path) -> None:
@@ -392,8 +392,8 @@ def test_a_preference_is_a_score_of_each(tmp_path: Path) -> None:
         "       treatment: {score: {column: preference, scale: [1, 2]}}}\n"
         "records: .\ncolumns: {prompt_id: instruction}\n"
     )
-    found = read(tmp_path, spec, {"t.json": [{"instruction": "i", "preference": 1.25}]})
-    assert rows_of(found, "arm", "score") == [("control", 7.5), ("treatment", 2.5)]
+    runs = read(tmp_path, spec, {"t.json": [{"instruction": "i", "preference": 1.25}]})
+    assert rows_of(runs, "arm", "score") == [("control", 7.5), ("treatment", 2.5)]
 
 
 NAMED = """
@@ -410,9 +410,9 @@ def test_a_path_says_the_arm(tmp_path: Path) -> None:
         "gpt-4o/samples_arc_easy_2026-01-02T03-04-05.678.jsonl",
         "llama/samples_arc_easy_20260102.jsonl",
     )
-    found = read(tmp_path, NAMED, {name: [{"id": 1, "ok": True}] for name in names})
-    assert rows_of(found, "arm", "category") == [("control", "arc_easy"), ("treatment", "arc_easy")]
-    assert sorted(str(time)[:23] for time in found.table["started_at"].to_pylist()) == [
+    runs = read(tmp_path, NAMED, {name: [{"id": 1, "ok": True}] for name in names})
+    assert rows_of(runs, "arm", "category") == [("control", "arc_easy"), ("treatment", "arc_easy")]
+    assert sorted(str(time)[:23] for time in runs.table["started_at"].to_pylist()) == [
         "2026-01-02 00:00:00+00:", "2026-01-02 03:04:05.678",
     ]  # fmt: skip
 
@@ -468,8 +468,8 @@ def test_a_file_of_a_template_is_no_measurement(tmp_path: Path) -> None:
     """What the whole file says of its provider holds for each record in it."""
     spec = "records: r\ncolumns: {arm: arm, passed: ok}\n"
     tree = {"provider": "MOCK", "r": [{"arm": "a", "ok": True}]}
-    found = read(tmp_path, spec, {"t.json": tree})
-    assert (found.kept, found.quarantined[0].field) == (0, "provider")
+    runs = read(tmp_path, spec, {"t.json": tree})
+    assert (runs.kept, runs.quarantined[0].field) == (0, "provider")
 
 
 @pytest.mark.parametrize(
@@ -499,7 +499,7 @@ def test_fractions_on_a_scale_of_percent_are_doubted(tmp_path: Path) -> None:
     """A named scale of which no score reaches a hundredth hides every loss: it is doubted."""
     spec = "columns: {arm: arm, score: {column: s, scale: [0, 100]}}"
     rows = [{"arm": "a", "s": k / 10} for k in range(11)]
-    found = read(tmp_path, spec, {"t.jsonl": rows})
-    assert "which source.yaml says is [0, 100]" in sentence(found.doubts["score"])
+    runs = read(tmp_path, spec, {"t.jsonl": rows})
+    assert "which source.yaml says is [0, 100]" in sentence(runs.doubts["score"])
     rows.append({"arm": "a", "s": 1.5})
     assert read(tmp_path, spec, {"t.jsonl": rows}).doubts == {}

@@ -57,7 +57,7 @@ EXAMPLES = [example_of(section) for section in SECTIONS]
 
 def write(folder: Path, example: Example) -> None:
     """Write an example's files as their names, and what source.yaml says of them, want them."""
-    said: dict[str, Any] = yaml.safe_load(example.spec)
+    spec: dict[str, Any] = yaml.safe_load(example.spec)
     (folder / "source.yaml").write_text(example.spec, "utf-8")
     for name, text in example.files.items():
         path = folder / name
@@ -65,12 +65,12 @@ def write(folder: Path, example: Example) -> None:
         if path.suffix == ".xlsx":
             book = openpyxl.Workbook()
             book.active.append(["other", "rows"])  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
-            sheet = book.create_sheet(said["sheet"])
+            sheet = book.create_sheet(spec["sheet"])
             for row in csv.reader(io.StringIO(text)):
                 sheet.append(row)
             book.save(path)
         else:
-            path.write_bytes(text.encode(said.get("encoding", "utf-8")))
+            path.write_bytes(text.encode(spec.get("encoding", "utf-8")))
 
 
 def shown(cell: object) -> str:
@@ -88,10 +88,10 @@ def shown(cell: object) -> str:
 def test_an_example_reads_as_it_says(tmp_path: Path, example: Example) -> None:
     """The files of an example give the rows of its table, and nothing is set apart."""
     write(tmp_path, example)
-    found = read_runs(tmp_path)
-    read = [[shown(row[name]) for name in example.columns] for row in found.table.to_pylist()]
+    runs = read_runs(tmp_path)
+    read = [[shown(row[name]) for name in example.columns] for row in runs.table.to_pylist()]
     assert sorted(read) == sorted(example.rows)
-    assert [one.message for one in found.quarantined] == []
+    assert [row.message for row in runs.quarantined] == []
 
 
 def test_every_key_has_an_example() -> None:
@@ -102,7 +102,9 @@ def test_every_key_has_an_example() -> None:
     every = [spec.columns.mapped | side.columns.mapped for spec in specs for side in spec.sides]
     assert set(Columns.model_fields) - {name for mapped in every for name in mapped} == set()
     columns = [column for mapped in every for column in mapped.values()]
-    assert set(ColumnSpec.model_fields) == {key for one in columns for key in one.model_fields_set}
+    assert set(ColumnSpec.model_fields) == {
+        key for column in columns for key in column.model_fields_set
+    }
 
 
 def test_the_schema_is_in_step() -> None:

@@ -25,17 +25,17 @@ def read_csv(folder: Path, text: str, spec: str = MINIMAL) -> Runs:
     """Read a CSV file with a source.yaml beside it, and check its account."""
     (folder / "source.yaml").write_text(spec, encoding="utf-8")
     (folder / "t.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
-    found = read_runs(folder)
-    assert [(one.read, one.read - one.kept) for one in found.inputs] == [
-        (found.read, found.rows_quarantined)
+    runs = read_runs(folder)
+    assert [(file.read, file.read - file.kept) for file in runs.inputs] == [
+        (runs.read, runs.rows_quarantined)
     ]
-    assert found.kept == found.read - found.rows_quarantined == sum(info.n for info in found.runs)
-    return found
+    assert runs.kept == runs.read - runs.rows_quarantined == sum(info.n for info in runs.runs)
+    return runs
 
 
 def messages(runs: Runs) -> list[str]:
     """Return what people read about the quarantined rows."""
-    return [one.message for one in runs.quarantined]
+    return [row.message for row in runs.quarantined]
 
 
 def test_a_row_becomes_a_sample_in_our_units(tmp_path: Path) -> None:
@@ -71,8 +71,8 @@ timezone: Asia/Seoul
             "x,008,stop,,,,2026-03-02,,,,,,,,,"]  # fmt: skip
     header = "model,task,outcome,stars,wait,tags,day,style,words,usd,prompt_tokens,answer_tokens"
     text = "\n".join([f"{header},hit,review,liked,faithful", *rows])
-    found = read_csv(tmp_path, text, spec)
-    first, second = found.table.to_pylist()
+    runs = read_csv(tmp_path, text, spec)
+    first, second = runs.table.to_pylist()
     assert first == {
         "run_id": "2026-03-02", "arm": "x", "started_at": datetime(2026, 3, 1, 15, tzinfo=UTC), "seed": None,
         "profile": "strict", "sample_id": "2", "prompt_id": "007", "user_id": None, "session_id": None,
@@ -88,11 +88,7 @@ timezone: Asia/Seoul
         None,
         [],
     )
-    assert (found.title, found.runs[0].reported, found.runs[0].profile) == (
-        "A study",
-        None,
-        "strict",
-    )
+    assert (runs.title, runs.runs[0].reported, runs.runs[0].profile) == ("A study", None, "strict")
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
@@ -139,11 +135,11 @@ def test_engine_names_need_no_source(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     text = "runId,arm,startedAt,id,status,latencyMs\nr1,control,2026-03-02T10:00:00Z,a,timeout,\nr1,control,,b,passed,12\n"
     path.write_text(text, encoding="utf-8")
-    found = read_runs(path)
-    assert found.runs[0].run_id == "r1"
-    assert found.runs[0].started_at == datetime(2026, 3, 2, 10, tzinfo=UTC)
-    assert found.table["latency_ms"].to_pylist() == [None, 12.0]
-    assert found.table["error"].to_pylist() == [True, False]
+    runs = read_runs(path)
+    assert runs.runs[0].run_id == "r1"
+    assert runs.runs[0].started_at == datetime(2026, 3, 2, 10, tzinfo=UTC)
+    assert runs.table["latency_ms"].to_pylist() == [None, 12.0]
+    assert runs.table["error"].to_pylist() == [True, False]
     path.write_text("model,pass\nx,true\n", encoding="utf-8")
     with pytest.raises(
         RunsError, match=r"t\.csv has the columns model, pass; say which are arm and status"
@@ -167,27 +163,27 @@ CELLS = {
 def test_numbers_are_read_strictly(tmp_path: Path, cell: str) -> None:
     """Group marks, decimal commas, other digits and blanks are never guessed to be a number."""
     spec = "columns: {arm: arm, passed: pass, latency_ms: wait}"
-    found = read_csv(tmp_path, f'arm,pass,wait\nx,true,"{cell}"\nx,true,1e3\n', spec)
-    assert messages(found) == [f"t.csv:2: wait is '{cell}'; {CELLS[cell]}"]
-    assert found.quarantined[0].text == f'x,true,"{cell}"'
-    assert found.table["latency_ms"].to_pylist() == [1000.0]
+    runs = read_csv(tmp_path, f'arm,pass,wait\nx,true,"{cell}"\nx,true,1e3\n', spec)
+    assert messages(runs) == [f"t.csv:2: wait is '{cell}'; {CELLS[cell]}"]
+    assert runs.quarantined[0].text == f'x,true,"{cell}"'
+    assert runs.table["latency_ms"].to_pylist() == [1000.0]
 
 
 def test_a_score_is_held_against_the_source_s_own_scale(tmp_path: Path) -> None:
     """A score outside the declared scale is quarantined in the source's terms."""
     spec = "columns: {arm: arm, passed: pass, score: {column: s, scale: [0, 1]}}"
-    found = read_csv(tmp_path, "arm,pass,s\nx,true,76\nx,true,0.76\n", spec)
-    assert messages(found) == [
+    runs = read_csv(tmp_path, "arm,pass,s\nx,true,76\nx,true,0.76\n", spec)
+    assert messages(runs) == [
         "t.csv:2: s is '76'; expected a number from 0 to 1; if the source writes percent, say scale: [0, 100]."
     ]
-    assert found.table["score"].to_pylist() == pytest.approx([7.6])
+    assert runs.table["score"].to_pylist() == pytest.approx([7.6])
 
 
 def test_outcomes_need_an_explicit_word(tmp_path: Path) -> None:
     """Only the words of the map and spellings of its booleans are outcomes; an empty cell is not."""
-    found = read_csv(tmp_path, "arm,pass\nx,true\nx,TRUE\nx,okay\nx,\nx,false\n")
-    assert found.table["passed"].to_pylist() == [True, True, False]
-    assert messages(found) == [
+    runs = read_csv(tmp_path, "arm,pass\nx,true\nx,TRUE\nx,okay\nx,\nx,false\n")
+    assert runs.table["passed"].to_pylist() == [True, True, False]
+    assert messages(runs) == [
         f"t.csv:4: pass is 'okay'; expected one of true, false; {WORDS}.",
         f"t.csv:5: pass is null; expected one of true, false; {WORDS}.",
     ]
@@ -206,10 +202,10 @@ def test_parquet_s_own_nan_and_dates(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet")
     spec = "columns: {arm: arm, passed: ok, latency_ms: ms, started_at: day}\ntimezone: UTC\n"
     (tmp_path / "source.yaml").write_text(spec, encoding="utf-8")
-    found = read_runs(tmp_path)
-    assert messages(found) == ["t.parquet:1: ms is NaN; expected a number of ms, 0 or more."]
-    assert found.table["latency_ms"].to_pylist() == [5.0, None]
-    assert found.runs[0].started_at == datetime(2026, 3, 2, tzinfo=UTC)
+    runs = read_runs(tmp_path)
+    assert messages(runs) == ["t.parquet:1: ms is NaN; expected a number of ms, 0 or more."]
+    assert runs.table["latency_ms"].to_pylist() == [5.0, None]
+    assert runs.runs[0].started_at == datetime(2026, 3, 2, tzinfo=UTC)
 
 
 RAGGED = {
@@ -228,10 +224,10 @@ def test_a_bad_row_costs_itself_only(tmp_path: Path, row: str) -> None:
 
     The rows around them stay.
     """
-    found = read_csv(tmp_path, f"arm,pass\nx,true\n{row}\nx,false\n")
-    assert messages(found) == [RAGGED[row]]
-    assert found.quarantined[0].text == row
-    assert found.table["passed"].to_pylist() == [True, False]
+    runs = read_csv(tmp_path, f"arm,pass\nx,true\n{row}\nx,false\n")
+    assert messages(runs) == [RAGGED[row]]
+    assert runs.quarantined[0].text == row
+    assert runs.table["passed"].to_pylist() == [True, False]
 
 
 BROKEN = {
@@ -281,10 +277,10 @@ def test_a_time_without_offset_needs_a_zone(tmp_path: Path) -> None:
     early = read_csv(
         tmp_path, "arm,pass,day\nx,true,1970-01-01\nx,true,soon\n", spec + "timezone: UTC\n"
     )
-    due = "expected an ISO 8601 time with offset, from the year 2000 on."
+    expectation = "expected an ISO 8601 time with offset, from the year 2000 on."
     assert messages(early) == [
-        f"t.csv:2: day is '1970-01-01'; {due}",
-        f"t.csv:3: day is 'soon'; {due}",
+        f"t.csv:2: day is '1970-01-01'; {expectation}",
+        f"t.csv:3: day is 'soon'; {expectation}",
     ]
 
 
@@ -295,14 +291,14 @@ def test_one_run_has_one_profile_and_each_sample_once(tmp_path: Path) -> None:
     """
     spec = "columns: {arm: arm, passed: pass, run_id: run, profile: p, sample_id: id}\n"
     text = "arm,pass,run,p,id\nx,true,r1,fast,1\nx,true,r1,strict,2\nx,true,r2,,1\nx,true,r2,fast,1\nx,true,r2,fast,3\n"
-    found = read_csv(tmp_path, text, spec)
-    assert [(info.run_id, info.profile, info.n) for info in found.runs] == [("r2", "fast", 1)]
-    assert messages(found) == [
+    runs = read_csv(tmp_path, text, spec)
+    assert [(info.run_id, info.profile, info.n) for info in runs.runs] == [("r2", "fast", 1)]
+    assert messages(runs) == [
         "t.csv:2: profile of run r1 is 'fast and strict'; expected one in a run.",
         f"t.csv:4: sample id is '1' on lines 4 and 5; expected each id once in a run; {PARTS}.",
         f"t.csv:5: sample id is '1' on lines 4 and 5; expected each id once in a run; {PARTS}.",
     ]
-    assert [one.rows for one in found.quarantined] == [2, 1, 1]
+    assert [row.rows for row in runs.quarantined] == [2, 1, 1]
 
 
 def test_flat_json_lines_with_a_bad_line(tmp_path: Path) -> None:
@@ -315,10 +311,10 @@ def test_flat_json_lines_with_a_bad_line(tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text(
         "\n".join([*lines, '{"arm": 5, "passed": true}']), encoding="utf-8"
     )
-    found = read_runs(tmp_path)
-    assert found.kept == 2
-    assert [one.line for one in found.quarantined] == [2, 3]
-    assert [info.arm for info in found.runs] == ["x", "5"]
+    runs = read_runs(tmp_path)
+    assert runs.kept == 2
+    assert [row.line for row in runs.quarantined] == [2, 3]
+    assert [info.arm for info in runs.runs] == ["x", "5"]
 
 
 def test_source_yaml_leaves_other_files_to_the_engine(tmp_path: Path) -> None:
@@ -331,20 +327,20 @@ def test_source_yaml_leaves_other_files_to_the_engine(tmp_path: Path) -> None:
         "files: t.csv\ndialect: study\n" + MINIMAL, encoding="utf-8"
     )
     (tmp_path / "t.csv").write_text("arm,pass\nx,true\n", encoding="utf-8")
-    found = read_runs(tmp_path)
-    assert [(one.name, one.dialect) for one in found.inputs] == [
+    runs = read_runs(tmp_path)
+    assert [(file.name, file.dialect) for file in runs.inputs] == [
         ("run.jsonl", "run envelopes"),
         ("t.csv", "study"),
     ]
-    assert sorted(info.arm for info in found.runs) == ["control", "x"]
-    assert sorted(map(str, found.table["vetoed"].to_pylist())) == ["False", "None"]
+    assert sorted(info.arm for info in runs.runs) == ["control", "x"]
+    assert sorted(map(str, runs.table["vetoed"].to_pylist())) == ["False", "None"]
 
 
 @pytest.mark.parametrize("status", ["true", "false"])
 def test_a_table_says_that_nobody_measured_it(status: str, tmp_path: Path) -> None:
     """`simulated` of source.yaml holds for every run, by columns and row by row alike."""
     spec = f"{MINIMAL}simulated: {status}\n"
-    found = read_csv(tmp_path, "arm,pass\nold,true\nnew,false\n", spec)
-    assert [info.simulated for info in found.runs] == [status == "true"] * 2
+    runs = read_csv(tmp_path, "arm,pass\nold,true\nnew,false\n", spec)
+    assert [info.simulated for info in runs.runs] == [status == "true"] * 2
     with pytest.raises(PlanError, match="simulated"):
         read_csv(tmp_path, "arm,pass\nold,true\n", f"{MINIMAL}simulated: perhaps\n")

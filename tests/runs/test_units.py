@@ -117,11 +117,11 @@ def test_exact_words_win_over_spellings(tmp_path: Path) -> None:
     spec = (
         f"columns: {{status: ok}}\nstatuses: {{1: passed, 0: failed, t: timeout, 2: error}}\n{ARM}"
     )
-    found = read_csv(tmp_path, spec, "ok,x", "1,", "t,", "0.0,", "2.0,", "yes,", "no,")
-    statuses = sorted(found.table["status"].to_pylist())
+    runs = read_csv(tmp_path, spec, "ok,x", "1,", "t,", "0.0,", "2.0,", "yes,", "no,")
+    statuses = sorted(runs.table["status"].to_pylist())
     assert statuses == ["error", "failed", "failed", "passed", "timeout"]
-    due = "expected one of 1, 0, t, 2; name others under statuses: in source.yaml."
-    assert messages(found) == [f"t.csv:6: ok is 'yes'; {due}"]
+    expectation = "expected one of 1, 0, t, 2; name others under statuses: in source.yaml."
+    assert messages(runs) == [f"t.csv:6: ok is 'yes'; {expectation}"]
 
 
 @READERS
@@ -151,9 +151,9 @@ def test_more_than_a_rounding_is_refused(tmp_path: Path) -> None:
     columns = "passed: ok, score: {column: s, scale: [0, 1]}, latency_ms: {column: l, unit: s}"
     spec = f"columns: {{{columns}}}\n{ARM}"
     rows = ("true,1.000001,1", "true,1,-1", "true,1,-1e-12", "true,1,0.001")
-    found = read_csv(tmp_path, spec, "ok,s,l", *rows)
-    assert [one.line for one in found.quarantined] == [2, 3]
-    assert sorted(found.table["latency_ms"].to_pylist()) == [0.0, 1.0]
+    runs = read_csv(tmp_path, spec, "ok,s,l", *rows)
+    assert [row.line for row in runs.quarantined] == [2, 3]
+    assert sorted(runs.table["latency_ms"].to_pylist()) == [0.0, 1.0]
 
 
 def test_a_rounding_in_an_envelope_is_on_the_scale(tmp_path: Path) -> None:
@@ -181,13 +181,13 @@ def test_every_unit_becomes_milliseconds(tmp_path: Path, unit: str, cell: str) -
 @READERS
 @pytest.mark.usefixtures("careful")
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
-@pytest.mark.parametrize("said", ["", ", unit: s"])
-def test_a_duration_knows_its_own_unit(tmp_path: Path, unit: str, said: str) -> None:
+@pytest.mark.parametrize("option", ["", ", unit: s"])
+def test_a_duration_knows_its_own_unit(tmp_path: Path, unit: str, option: str) -> None:
     """Durations of Parquet are read by their own unit, whatever source.yaml says."""
     cells = pa.array([timedelta(seconds=2), None], pa.duration(unit))
-    spec = f"columns: {{passed: ok, latency_ms: {{column: l{said}}}}}\n{ARM}"
-    found = read_parquet(tmp_path, spec, ok=pa.array([True, True]), l=cells)
-    assert column(found, "latency_ms") == [2000.0, None]
+    spec = f"columns: {{passed: ok, latency_ms: {{column: l{option}}}}}\n{ARM}"
+    runs = read_parquet(tmp_path, spec, ok=pa.array([True, True]), l=cells)
+    assert column(runs, "latency_ms") == [2000.0, None]
 
 
 @READERS
@@ -214,15 +214,15 @@ def test_a_duration_as_text_is_read(tmp_path: Path, cell: str) -> None:
 def test_what_is_no_duration_is_refused(tmp_path: Path, cell: str) -> None:
     """Negative ones are no latency; others are shown as they are written."""
     spec = f"columns: {{passed: ok, latency_ms: l}}\n{ARM}"
-    found = read_csv(tmp_path, spec, "ok,l", f"true,{cell}")
-    assert messages(found) == [f"t.csv:2: l is '{cell}'; expected a number of ms, 0 or more."]
+    runs = read_csv(tmp_path, spec, "ok,l", f"true,{cell}")
+    assert messages(runs) == [f"t.csv:2: l is '{cell}'; expected a number of ms, 0 or more."]
 
 
 def test_a_time_of_day_is_no_duration(tmp_path: Path) -> None:
     """A typed time of day is refused, not guessed to be a latency."""
     spec = f"columns: {{passed: ok, latency_ms: l}}\n{ARM}"
-    found = read_parquet(tmp_path, spec, ok=pa.array([True]), l=pa.array([time(0, 0, 1)]))
-    assert (found.kept, found.rows_quarantined) == (0, 1)
+    runs = read_parquet(tmp_path, spec, ok=pa.array([True]), l=pa.array([time(0, 0, 1)]))
+    assert (runs.kept, runs.rows_quarantined) == (0, 1)
 
 
 @READERS
@@ -232,9 +232,9 @@ def test_a_sentinel_is_no_value(tmp_path: Path) -> None:
     score, latency = "{column: s, scale: [1, 10], none: [-1, n/a]}", "{column: l, none: -1}"
     spec = f"columns: {{passed: ok, score: {score}, latency_ms: {latency}}}\n{ARM}"
     rows = ("true,-1,-1", "true,-1.0,5", "true,N/A,-1.00", "true,10,5", "true,,")
-    found = read_csv(tmp_path, spec, "ok,s,l", *rows)
-    assert column(found, "score") == [None, None, None, 10.0, None]
-    assert column(found, "latency_ms") == [None, 5.0, None, 5.0, None]
+    runs = read_csv(tmp_path, spec, "ok,s,l", *rows)
+    assert column(runs, "score") == [None, None, None, 10.0, None]
+    assert column(runs, "latency_ms") == [None, 5.0, None, 5.0, None]
 
 
 @READERS
@@ -244,37 +244,37 @@ def test_a_typed_sentinel_is_no_value(tmp_path: Path, kind: pa.DataType) -> None
     """Numbers of Parquet are compared as numbers."""
     spec = f"columns: {{passed: ok, score: {{column: s, none: [-1]}}}}\n{ARM}"
     scores = pa.array([-1, 3], kind)
-    found = read_parquet(tmp_path, spec, ok=pa.array([True, True]), s=scores)
-    assert column(found, "score") == [None, 3.0]
+    runs = read_parquet(tmp_path, spec, ok=pa.array([True, True]), s=scores)
+    assert column(runs, "score") == [None, 3.0]
 
 
 def test_an_unsaid_sentinel_is_refused_with_the_key_that_mends_it(tmp_path: Path) -> None:
     """A -1 outside of the scale is a bad row; the message names none."""
     spec = f"columns: {{passed: ok, score: {{column: s, scale: [1, 10]}}}}\n{ARM}"
-    found = read_csv(tmp_path, spec, "ok,s", "true,-1", "true,5")
-    (message,) = messages(found)
+    runs = read_csv(tmp_path, spec, "ok,s", "true,-1", "true,5")
+    (message,) = messages(runs)
     assert "s is '-1'; expected a number from 1 to 10; if that stands for no value" in message
     assert message.endswith("say none: [-1] of score.")
 
 
-def latencies(folder: Path, said: str, *values: float) -> Runs:
+def latencies(folder: Path, option: str, *values: float) -> Runs:
     """Read latencies of one arm, with what source.yaml says of their unit."""
-    spec = f"columns: {{passed: ok, latency_ms: {{column: l{said}}}}}\n{ARM}"
+    spec = f"columns: {{passed: ok, latency_ms: {{column: l{option}}}}}\n{ARM}"
     return read_csv(folder, spec, "ok,l", *(f"true,{value}" for value in values))
 
 
 def test_seconds_read_as_milliseconds_are_doubted(tmp_path: Path) -> None:
     """More than half below 20 ms without a unit; the sentence says what to write."""
-    found = latencies(tmp_path, "", 1.5, 2.05, 900)
-    assert found.doubts.keys() == {"latency_ms", "slow"}
-    assert sentence(found.doubts["latency_ms"]) == (
+    runs = latencies(tmp_path, "", 1.5, 2.05, 900)
+    assert runs.doubts.keys() == {"latency_ms", "slow"}
+    assert sentence(runs.doubts["latency_ms"]) == (
         "67% of the latencies of arm a are below 20 ms, as seconds read as milliseconds are; name "
         "their unit in source.yaml (latency_ms: {column: l, unit: ms}, if they are milliseconds)."
     )
 
 
 @pytest.mark.parametrize(
-    ("said", "values"),
+    ("option", "values"),
     [
         (", unit: ms", (1.5, 2.05, 900)),
         (", unit: s", (0.0015, 0.002, 900)),
@@ -284,10 +284,10 @@ def test_seconds_read_as_milliseconds_are_doubted(tmp_path: Path) -> None:
     ],
 )
 def test_a_unit_that_is_said_or_usual_is_believed(
-    tmp_path: Path, said: str, values: tuple[float, ...]
+    tmp_path: Path, option: str, values: tuple[float, ...]
 ) -> None:
     """A named unit, half of the latencies, and latencies of 0 raise no doubt."""
-    assert not latencies(tmp_path, said, *values).doubts
+    assert not latencies(tmp_path, option, *values).doubts
 
 
 def test_microseconds_read_as_milliseconds_are_doubted(tmp_path: Path) -> None:
@@ -300,17 +300,17 @@ def test_one_arm_alone_is_doubted(tmp_path: Path) -> None:
     """An arm in seconds beside one in milliseconds is seen, although half of all are usual."""
     spec = "columns: {arm: arm, passed: ok, latency_ms: l, score: s}\n"
     rows = ["old,true,1500,7", "old,true,1400,8", "new,true,1.5,0.7", "new,true,1.4,0.8"]
-    found = read_csv(tmp_path, spec, "arm,ok,l,s", *rows)
-    assert {reason.facts["arm"] for reason in found.doubts.values()} == {"new"}
-    assert found.doubts.keys() == {"latency_ms", "slow", "score"}
+    runs = read_csv(tmp_path, spec, "arm,ok,l,s", *rows)
+    assert {reason.facts["arm"] for reason in runs.doubts.values()} == {"new"}
+    assert runs.doubts.keys() == {"latency_ms", "slow", "score"}
 
 
 def test_fractions_read_as_points_are_doubted(tmp_path: Path) -> None:
     """All scores within 0 and 1 without a scale; a scale that is said is believed."""
-    for said, doubted in (("", True), (", scale: [0, 1]", False), (", scale: [0, 10]", False)):
-        spec = f"columns: {{passed: ok, score: {{column: s{said}}}}}\n{ARM}"
-        found = read_csv(tmp_path, spec, "ok,s", "true,0.2", "true,1.0")
-        assert ("score" in found.doubts) is doubted
+    for option, doubted in (("", True), (", scale: [0, 1]", False), (", scale: [0, 10]", False)):
+        spec = f"columns: {{passed: ok, score: {{column: s{option}}}}}\n{ARM}"
+        runs = read_csv(tmp_path, spec, "ok,s", "true,0.2", "true,1.0")
+        assert ("score" in runs.doubts) is doubted
     zero = read_csv(tmp_path, f"columns: {{passed: ok, score: s}}\n{ARM}", "ok,s", "true,0")
     assert not zero.doubts
 
@@ -318,18 +318,18 @@ def test_fractions_read_as_points_are_doubted(tmp_path: Path) -> None:
 def test_envelopes_are_doubted_too(tmp_path: Path) -> None:
     """Until source.yaml says that the engine's numbers are what they are taken for."""
     path = write(tmp_path, run("r1", sample(1, latencyMs=2.05, score=0.5)))
-    found = read_runs(path)
-    assert found.table["latency_ms"].to_pylist() == [2.05]
-    assert found.doubts["latency_ms"].facts["confirm"] == "envelopes: {unit: ms}"
-    assert found.doubts["score"].facts["confirm"] == "envelopes: {scale: [0, 10]}"
+    runs = read_runs(path)
+    assert runs.table["latency_ms"].to_pylist() == [2.05]
+    assert runs.doubts["latency_ms"].facts["confirm"] == "envelopes: {unit: ms}"
+    assert runs.doubts["score"].facts["confirm"] == "envelopes: {scale: [0, 10]}"
     (tmp_path / "source.yaml").write_text("envelopes: {unit: ms, scale: [0, 10]}\n")
     assert not read_runs(path).doubts
 
 
 def test_a_store_keeps_its_doubts(tmp_path: Path) -> None:
     """Stored days are doubted as the files were."""
-    one = run("r1", sample(1, latencyMs=2.05), startedAt="2026-10-20T10:00:00Z")
-    ingest(write(tmp_path, one), tmp_path / "store", PLAN)
+    envelope = run("r1", sample(1, latencyMs=2.05), startedAt="2026-10-20T10:00:00Z")
+    ingest(write(tmp_path, envelope), tmp_path / "store", PLAN)
     folder = tmp_path / "store"
     store = load(folder)
     assert store is not None

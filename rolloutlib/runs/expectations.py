@@ -71,11 +71,11 @@ def _expected_time(
     return EXPECTED["startedAt"]
 
 
-def _hinted(due: Clause, hint: Clause) -> Phrase:
+def _hinted(expectation: Clause, hint: Clause) -> Phrase:
     """Return what is expected, with the key of source.yaml that may be wrong, if there is one."""
-    if not hint and isinstance(due, Phrase):
-        return due
-    return phrase("{due}{hint}", due=due, hint=hint)
+    if not hint and isinstance(expectation, Phrase):
+        return expectation
+    return phrase("{due}{hint}", due=expectation, hint=hint)
 
 
 def _expected_number(name: str, cell: object) -> Phrase:
@@ -97,10 +97,10 @@ def _expected_score(name: str, column: ColumnSpec, cell: object) -> Phrase:
             "; if it is a word for a score, say values: {values} of {name}",
             values=f"{{{shown(cell)}: …}}", name=name,
         )  # fmt: skip
-    due = number_from(low, high)
+    expectation = number_from(low, high)
     if column.values:
-        due = phrase("one of {words}, or {due}", words=[*column.values], due=due)
-    return _hinted(due, hint)
+        expectation = phrase("one of {words}, or {due}", words=[*column.values], due=expectation)
+    return _hinted(expectation, hint)
 
 
 def _expected_latency(column: ColumnSpec, cell: object, timezone: str | None) -> Phrase:
@@ -116,8 +116,8 @@ def _expected_latency(column: ColumnSpec, cell: object, timezone: str | None) ->
             "count something else, say unit: in source.yaml",
             unit=column.unit,
         )
-    due = phrase("a number of {unit}, 0 or more", unit=column.unit)
-    return _hinted(due, _sentinel("latency_ms", cell))
+    expectation = phrase("a number of {unit}, 0 or more", unit=column.unit)
+    return _hinted(expectation, _sentinel("latency_ms", cell))
 
 
 def _sentinel(name: str, cell: object) -> Clause:

@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-__all__ = ["Asked"]
+__all__ = ["Scope"]
 
 
-class Asked(NamedTuple):
+class Scope(NamedTuple):
     """What a run has to be of to be of this review.
 
     Attributes:

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from rolloutlib.runs.column_spec import ColumnSpec
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["samples_there"]
+__all__ = ["samples_on_spark"]
 
 
-def samples_there(table: Any, path: Path, spec: SourceSpec | None) -> Samples:  # noqa: ANN401
+def samples_on_spark(table: Any, path: Path, spec: SourceSpec | None) -> Samples:  # noqa: ANN401
     """Take a table on Spark as samples, with what source.yaml names beside the fields.
 
     Raises:
