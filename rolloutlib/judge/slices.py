@@ -184,7 +184,7 @@ def _compared(sliced: _Within) -> Comparison:
     measured = measure(
         sliced.samples, pair, timeout_cap_ms=plan.evidence.timeout_cap_ms,
         slow_above_ms=slow_limit(plan, limits), latency_cap_ms=latency_cap(plan, limits),
-        apart=params.adjust, wanted=Wanted(issue, open=False),  # no issue is chosen by a slice
+        apart=params.adjust, issues=Wanted(issue, open=False),  # no issue is chosen by a slice
         segments=plan.evidence.segments,
     )  # fmt: skip
     if not any(measured.counts[arm].samples for arm in pair):

@@ -49,11 +49,12 @@ def check(table: MomentTable, pair: tuple[str, str]) -> None:
         )
     counts: list[tuple[int, int]] = []
     for arm in pair:
-        mine = table.where(arm=arm)
-        codes, size = mine.keys["cluster"].codes, len(mine.keys["cluster"].labels)
-        there = added(codes, mine.rows, size) > 0
-        known = mine.by("cluster", "covariate").n > 0
-        counts.append((int((there & ~known).sum()), int((there & known).sum())))
+        of_arm = table.where(arm=arm)
+        codes, size = of_arm.keys["cluster"].codes, len(of_arm.keys["cluster"].labels)
+        has_samples = added(codes, of_arm.rows, size) > 0
+        has_covariate = of_arm.by("cluster", "covariate").n > 0
+        lacking, having = has_samples & ~has_covariate, has_samples & has_covariate
+        counts.append((int(lacking.sum()), int(having.sum())))
     if contingency.contingency_chi2(counts).p_value >= UNLIKE:
         return
     (before, had), (after, have) = counts
@@ -78,7 +79,7 @@ def adjust(metric: Arms, covariate: Arms) -> tuple[Arms, float]:
     """
     theta = slope(metric, covariate)
     both = ((metric.control, covariate.control), (metric.treatment, covariate.treatment))
-    weight = sum(float(cells.n[known.n > 0].sum()) for cells, known in both)
+    weight = sum(float(cells.n[x.n > 0].sum()) for cells, x in both)
     if not weight or not theta:
         return metric, theta
     centre = sum(float((cells.n * x.mean)[x.n > 0].sum()) for cells, x in both) / weight

@@ -72,7 +72,7 @@ def run_rows(
 
     They are of the run's samples; a run without samples has only what it reports.
     """
-    mine = sorted(
+    ordered = sorted(
         (run for run in runs if run.arm in arms),
         key=lambda run: (run.started_at or _NO_TIME, run.run_id),
     )
@@ -83,7 +83,7 @@ def run_rows(
         for field, metric in HEADLINE.items()
     }
     rows: list[RunRow] = []
-    for run in mine:
+    for run in ordered:
         numbers = {field: means[run.arm, field].get(run.run_id) for field in HEADLINE}
         if run.n == 0 and run.reported is not None:
             numbers = dict(zip(HEADLINE, run.reported, strict=True))

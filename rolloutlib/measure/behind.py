@@ -86,7 +86,7 @@ class Behind:
 
 
 def side_by_side(
-    frame: nw.LazyFrame[Any], pair: tuple[str, str], asked: Asked, *,
+    frame: nw.LazyFrame[Any], pair: tuple[str, str], number: Asked, *,
     outcome: Outcome = "all", n: int = 100, extras: Sequence[str] = (),
 ) -> Behind:  # fmt: skip
     """Lay the prompts that both arms answered side by side, the largest loss first.
@@ -99,16 +99,16 @@ def side_by_side(
     Args:
         frame: the samples.
         pair: names of the control and the treatment.
-        asked: which number, and where its harm is.
+        number: which number, and where its harm is.
         outcome: which prompts.
         n: how many rows at most.
         extras: further columns of the samples.
     """
-    mine = _valued(frame.drop_nulls("prompt_id"), pair, asked)
-    both = _by(mine, "prompt_id", pair)
+    valued = _valued(frame.drop_nulls("prompt_id"), pair, number)
+    both = _by(valued, "prompt_id", pair)
     old, new, change = nw.col("control"), nw.col("treatment"), nw.col("change")
-    loss = -change if asked.harm == "lower" else change
-    good = 1.0 if asked.harm == "lower" else 0.0
+    loss = -change if number.harm == "lower" else change
+    good = 1.0 if number.harm == "lower" else 0.0
     rules = {
         "worse": loss > EDGE,
         "better": loss < -EDGE,
@@ -124,13 +124,13 @@ def side_by_side(
     backwards = outcome == "better"  # the largest gain first
     first = keyed.sort("loss", "prompt_id", descending=[not backwards, False]).head(n)
     chosen = collect(first)
-    examples = _examples(mine, pair, asked, first, outcome, extras) if len(chosen) else {}
+    examples = _examples(valued, pair, number, first, outcome, extras) if len(chosen) else {}
     return Behind(_beside(chosen.to_pylist(), examples, extras), counts[outcome], counts)
 
 
-def _valued(frame: nw.LazyFrame[Any], pair: tuple[str, str], asked: Asked) -> nw.LazyFrame[Any]:
+def _valued(frame: nw.LazyFrame[Any], pair: tuple[str, str], number: Asked) -> nw.LazyFrame[Any]:
     """Return both arms' samples that tell the number, with it."""
-    valued = frame.filter(nw.col("arm").is_in(pair)).with_columns(asked.value.alias("asked_value"))
+    valued = frame.filter(nw.col("arm").is_in(pair)).with_columns(number.value.alias("asked_value"))
     return valued.filter(~nw.col("asked_value").is_null())
 
 
@@ -158,20 +158,20 @@ def _rows(frame: nw.LazyFrame[Any]) -> int:
 
 
 def _examples(
-    frame: nw.LazyFrame[Any], pair: tuple[str, str], asked: Asked, prompts: nw.LazyFrame[Any],
+    frame: nw.LazyFrame[Any], pair: tuple[str, str], number: Asked, prompts: nw.LazyFrame[Any],
     outcome: Outcome, extras: Sequence[str],
 ) -> dict[tuple[str, str], dict[str, Any]]:  # fmt: skip
     """Return one sample of each prompt and arm: of a change the one that shows it most."""
-    harm = nw.col("asked_value") * (-1.0 if asked.harm == "lower" else 1.0)
+    harm = nw.col("asked_value") * (-1.0 if number.harm == "lower" else 1.0)
     shows = nw.when(nw.col("arm") == pair[0]).then(harm).otherwise(-harm)
     keys = {"worse": shows, "all": shows, "better": -shows}
     # A join, since a list of so many literals costs the engine more with each of them.
-    mine = frame.join(prompts.select("prompt_id"), on="prompt_id", how="semi").with_columns(
+    keyed = frame.join(prompts.select("prompt_id"), on="prompt_id", how="semi").with_columns(
         keys.get(outcome, harm * 0.0).alias("asked_key"), nw.lit(1).alias("asked_one")
     )
     order = ("asked_key", "run_id", "sample_id")
     place = nw.col("asked_one").cum_sum().over("prompt_id", "arm", order_by=order)
-    first = mine.with_columns(place.alias("asked_place")).filter(nw.col("asked_place") == 1)
+    first = keyed.with_columns(place.alias("asked_place")).filter(nw.col("asked_place") == 1)
     names = ("prompt_id", "arm", *_SHARED, *_OF_ARM, *extras)
     rows = collect(first.select(*names)).to_pylist()
     return {(row["prompt_id"], "control" if row["arm"] == pair[0] else "treatment"): row
@@ -222,19 +222,19 @@ def singles(
         n: how many rows at most.
         extras: further columns of the samples.
     """
-    mine = frame.filter(nw.col("arm").is_in([*arms]))
+    samples = frame.filter(nw.col("arm").is_in([*arms]))
     last = (nw.col("arm") != arms[-1]).cast(nw.Int64)
     key = nw.lit(0.0) if order is None else order
-    mine = mine.with_columns(key.alias("asked_key"), last.alias("asked_arm"))
-    mine = mine.filter(~nw.col("asked_key").is_null())
+    samples = samples.with_columns(key.alias("asked_key"), last.alias("asked_arm"))
+    samples = samples.filter(~nw.col("asked_key").is_null())
     by = ("asked_key", "asked_arm", "run_id", "sample_id", "arm")
-    top = mine.sort(*by, descending=[True, False, False, False, False]).head(n)
+    top = samples.sort(*by, descending=[True, False, False, False, False]).head(n)
     table = collect(top.select(*_SINGLE, *extras))
-    return Behind(table, _rows(mine), {})
+    return Behind(table, _rows(samples), {})
 
 
 def groups(
-    frame: nw.LazyFrame[Any], pair: tuple[str, str], asked: Asked, by: str, *, n: int = 100
+    frame: nw.LazyFrame[Any], pair: tuple[str, str], number: Asked, by: str, *, n: int = 100
 ) -> Behind:
     """Compare both arms within each group, such as each user; what costs the whole most first.
 
@@ -245,18 +245,18 @@ def groups(
     Args:
         frame: the samples.
         pair: names of the control and the treatment.
-        asked: which number, and where its harm is.
+        number: which number, and where its harm is.
         by: the column that names the group.
         n: how many groups at most.
     """
-    mine = _valued(frame, pair, asked)
-    whole = collect(mine.filter(nw.col("arm") == pair[0]).select(nw.col("asked_value").mean()))
+    valued = _valued(frame, pair, number)
+    whole = collect(valued.filter(nw.col("arm") == pair[0]).select(nw.col("asked_value").mean()))
     mean = whole["asked_value"][0].as_py()
-    grouped = _by(mine.drop_nulls(by), by, pair).filter(nw.col("n_treatment") > 0)
+    grouped = _by(valued.drop_nulls(by), by, pair).filter(nw.col("n_treatment") > 0)
     before = nw.when(nw.col("n_control") > 0).then(nw.col("control"))
     against = before if mean is None else before.otherwise(nw.lit(float(mean)))
     change = nw.col("treatment") - against
-    loss = -change if asked.harm == "lower" else change
+    loss = -change if number.harm == "lower" else change
     costed = grouped.with_columns((loss * nw.col("n_treatment") + 0.0).alias("cost"))  # no −0
     names = (by, "control", "treatment", "change", "n_control", "n_treatment", "cost")
     with_cost = costed.filter(~nw.col("cost").is_null())

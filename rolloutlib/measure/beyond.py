@@ -83,8 +83,8 @@ def recover(
     bounds = Bounds(*ends)  # pyright: ignore[reportArgumentType]
 
     def p(side: Side) -> Floats:
-        there = sides[side == "less"]  # the test against a fall is that of the upper bound
-        return rescaled_p(inference.p(side), inference.df, there.ratio, there.df)
+        at_bound = sides[side == "less"]  # the test against a fall is that of the upper bound
+        return rescaled_p(inference.p(side), inference.df, at_bound.ratio, at_bound.df)
 
     wider = (sides[0].wider, sides[1].wider)
     return Added(inference._replace(bounds=bounds, p=p), wider)
@@ -110,12 +110,14 @@ def _side(
 ) -> _Side:
     point = np.asarray(inference.point, dtype=np.float64)
     end = np.asarray(inference.bounds[int(sign > 0)], dtype=np.float64)
-    known = np.isfinite(end) & np.isfinite(point)
-    distance = np.where(known, np.maximum(sign * (end - point), 0.0), np.inf)
-    parts = [excess_of(source, arms, contrast, np.where(known, end, 1.0)) for source in arms.beyond]
+    usable = np.isfinite(end) & np.isfinite(point)
+    distance = np.where(usable, np.maximum(sign * (end - point), 0.0), np.inf)
+    parts = [
+        excess_of(source, arms, contrast, np.where(usable, end, 1.0)) for source in arms.beyond
+    ]
     df = np.broadcast_to(np.asarray(inference.df, dtype=np.float64), point.shape)
     farther, after = recovered(distance, df, parts, confidence=confidence)
-    grown = known & (farther > distance)
+    grown = usable & (farther > distance)
     apart = np.where(distance > 0, distance, 1.0)
     wider = np.where(grown & (distance > 0), np.where(grown, farther, 0.0) / apart - 1, 0.0)
     ratio = quantile(after, confidence) / quantile(df, confidence) / (1 + wider)
@@ -125,8 +127,8 @@ def _side(
 
 def excess_of(source: Source, arms: Compared, contrast: str, ratio: Floats) -> Component:
     """Return what a source adds to a contrast; a ratio's at that ratio, over the control's mean."""
-    seen, due, df, freedom = _at(source, _weight(contrast, ratio))
-    part = component(seen, due, df, freedom)
+    variance, expected, df, freedom = _at(source, _weight(contrast, ratio))
+    part = component(variance, expected, df, freedom)
     if contrast != "ratio":
         return part
     mean = arms.zero.total.sum(axis=-1) / np.maximum(arms.zero.n.sum(axis=-1), 1.0)
@@ -151,13 +153,14 @@ class Between(NamedTuple):
 
 def between(arms: Compared, contrast: str, limit: float) -> Between | None:
     """Return what most widens one repetition's bounds, at a ratio's limit; None if nothing does."""
-    found: list[Between] = []
+    adding: list[Between] = []
     for source in arms.beyond:
         part = component(*_at(source, _weight(contrast, np.array([limit]))))
         groups = [n for n in source.groups[contrast == "treatment" :] if n > 1]
         excess, error = float(part.excess.flat[0]), float(part.error.flat[0])
-        found += [Between(source.kind, min(groups), excess, error)] if groups and excess else []
-    return max(found, key=lambda part: part.excess, default=None)
+        if groups and excess:
+            adding.append(Between(source.kind, min(groups), excess, error))
+    return max(adding, key=lambda part: part.excess, default=None)
 
 
 def _weight(contrast: str, ratio: Floats) -> Floats:
@@ -167,16 +170,17 @@ def _weight(contrast: str, ratio: Floats) -> Floats:
 
 def _at(source: Source, weight: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Return the variance seen and due at a weight, and both kinds of degrees of freedom."""
-    seen, due = source.seen.at(weight), source.due.at(weight)
+    variance, expected = source.seen.at(weight), source.due.at(weight)
     two = np.asarray(weight) != 0
     apart = source.df_one + np.where(two, source.df_zero, 0.0)
-    one, zero = source.seen.one, np.square(weight) * source.seen.zero
+    treated, control = source.seen.one, np.square(weight) * source.seen.zero
     error = sum(np.square(part) / np.where(df > 0, df, np.inf)
-                for part, df in ((one, source.df_one), (zero, source.df_zero)))  # fmt: skip
-    welch = np.where(error > 0, np.square(one + zero) / np.where(error > 0, error, 1.0), apart)
+                for part, df in ((treated, source.df_one), (control, source.df_zero)))  # fmt: skip
+    both = np.square(treated + control)
+    welch = np.where(error > 0, both / np.where(error > 0, error, 1.0), apart)
     matched = two & np.isfinite(source.df_both)
     return (
-        seen, due, np.where(matched, source.df_both, apart),
+        variance, expected, np.where(matched, source.df_both, apart),
         np.where(matched, source.df_both, welch),
     )  # fmt: skip
 
@@ -186,12 +190,12 @@ def varied(arms: Compared, contrast: str, point: Floats) -> tuple[Varied, ...]:
     rows: list[Varied] = []
     for source in arms.beyond:
         weight = _weight(contrast, np.where(np.isfinite(point), point, 1.0))
-        seen, due, df, freedom = _at(source, weight)
-        kept = source.shares[0] + np.square(weight) * source.shares[1]
-        sd = np.sqrt(np.maximum(seen - due, 0.0) / kept)
-        adds = component(seen, due, df, freedom).excess > 0
+        variance, expected, df, freedom = _at(source, weight)
+        squares = source.shares[0] + np.square(weight) * source.shares[1]
+        sd = np.sqrt(np.maximum(variance - expected, 0.0) / squares)
+        adds = component(variance, expected, df, freedom).excess > 0
         control, treatment = source.groups
-        p = np.asarray(excess_p(seen, due, df))
+        p = np.asarray(excess_p(variance, expected, df))
         rows.append(Varied(
             source=source.kind, control=control, treatment=treatment,
             sd=float(sd.flat[0]), p=float(p.flat[0]), adds=bool(adds.flat[0]),

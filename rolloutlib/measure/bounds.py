@@ -68,14 +68,14 @@ class Pattern(NamedTuple):
 
 def units_of(arms: Compared) -> Floats:
     """Return the independent things that a bound rests on, in the smaller arm; (repetitions,)."""
-    one, zero = arms.one, arms.zero
+    treated, control = arms.one, arms.zero
     if arms.kind == "one_arm":
-        return one.units if arms.repeats else one.n.sum(axis=-1)
+        return treated.units if arms.repeats else treated.n.sum(axis=-1)
     if arms.kind == "crossed":
-        return ((one.n > 0) | (zero.n > 0)).sum(axis=-1).astype(np.float64)
+        return ((treated.n > 0) | (control.n > 0)).sum(axis=-1).astype(np.float64)
     if arms.kind == "independent":
-        return np.minimum(one.n.sum(axis=-1), zero.n.sum(axis=-1))
-    return np.minimum(one.units, zero.units)
+        return np.minimum(treated.n.sum(axis=-1), control.n.sum(axis=-1))
+    return np.minimum(treated.units, control.units)
 
 
 def no_test(side: Side) -> Floats:  # noqa: ARG001 -- of one arm: there is no control to compare with
@@ -110,34 +110,34 @@ def moments(arm: Sums) -> tuple[Floats, Floats, Floats]:
     return mean, np.where(n > 1, square / np.maximum(n - 1, 1.0), np.inf), n
 
 
-def quotient(one: Floats, zero: Floats) -> Floats:
+def quotient(treated: Floats, control: Floats) -> Floats:
     """Return the ratio, NaN where the control has none."""
-    return np.where(zero != 0, one / np.where(zero != 0, zero, 1.0), np.nan)
+    return np.where(control != 0, treated / np.where(control != 0, control, 1.0), np.nan)
 
 
-def by_t(found: ClusterInference, rules: Evidence) -> Inference:
+def by_t(contrast: ClusterInference, rules: Evidence) -> Inference:
     """Return Student's bounds and tests of a point with its standard error."""
 
     def p(side: Side) -> Floats:
-        return np.asarray(t_test(found, alternative=side).p_value)
+        return np.asarray(t_test(contrast, alternative=side).p_value)
 
-    bounds = t_bounds(found, confidence=rules.confidence)
-    return Inference(np.asarray(found.point), bounds, p, found.se, found.df)
+    bounds = t_bounds(contrast, confidence=rules.confidence)
+    return Inference(np.asarray(contrast.point), bounds, p, contrast.se, contrast.df)
 
 
-def widened(found: ClusterInference, arms: Compared, rules: Evidence) -> Inference:
+def widened(contrast: ClusterInference, arms: Compared, rules: Evidence) -> Inference:
     """Return Student's bounds and tests, widened where a few units lie far off on one side."""
-    seen = means.skewness_of(clusters.contributions(*clustered(arms)))
-    bounds = means.skewed_t(found, seen, confidence=rules.confidence)
-    return by_t(found, rules)._replace(bounds=bounds)
+    skewness = means.skewness_of(clusters.contributions(*clustered(arms)))
+    bounds = means.skewed_t(contrast, skewness, confidence=rules.confidence)
+    return by_t(contrast, rules)._replace(bounds=bounds)
 
 
 def skewed(
-    found: ClusterInference, units: Floats, rules: Evidence, seen: Number = 0.0
+    mean: ClusterInference, units: Floats, rules: Evidence, skewness: Number = 0.0
 ) -> Inference:
-    """Return the bounds of a positive mean that is skewed to the right; `seen`: how much it is."""
-    bounds = means.skewed_mean(found, units, seen, confidence=rules.confidence)
-    return by_t(found, rules)._replace(bounds=bounds, p=no_test)
+    """Return the bounds of a positive mean that is skewed to the right, as much as `skewness`."""
+    bounds = means.skewed_mean(mean, units, skewness, confidence=rules.confidence)
+    return by_t(mean, rules)._replace(bounds=bounds, p=no_test)
 
 
 def score_difference(counts: tuple[Floats, ...], rules: Evidence) -> Inference:
@@ -267,10 +267,11 @@ def clustered_pattern(
     """
     quad, units = clustered(arms), units_of(arms)
     fair, wide = (clusters.cluster_contrast(*quad, weight, kind=kind) for kind in ("CR2", "CR3"))
-    one, zero = cr2_variance(arms.one), cr2_variance(arms.zero)
+    treated, control = cr2_variance(arms.one), cr2_variance(arms.zero)
     with np.errstate(invalid="ignore"):  # a single unit has no variance, and so no pattern
-        shared = (one + weight**2 * zero - np.square(fair.se)) / 2  # weight times the covariance
-    variance = rescaled * one + weight**2 * zero - 2 * np.sqrt(rescaled) * shared
+        apart = treated + weight**2 * control
+        shared = (apart - np.square(fair.se)) / 2  # weight times the covariance
+    variance = rescaled * treated + weight**2 * control - 2 * np.sqrt(rescaled) * shared
     return Pattern(
         distance, np.maximum(variance, 0.0) * units, df=fair.df / units,
         inflation=inflation(wide, fair, units),

@@ -133,53 +133,58 @@ class _Answers(NamedTuple):
 
 
 def _answers(table: MomentTable, arm: str, metric: str) -> _Answers:
-    mine = table.where(arm=arm)
-    known = mine.metrics[metric].n > 0
-    cells, prompt = mine.metrics[metric].take(known), mine.keys["prompt"]
-    alone = np.arange(int(known.sum()), dtype=np.int64)
-    key = mine.keys.get("cluster", Key(alone, (None,) * len(alone)))
-    codes = key.codes[known] if "cluster" in mine.keys else alone
-    told = "cluster" in mine.keys
-    return _Answers(prompt.codes[known], codes, cells, len(prompt.labels), len(key.labels), told)
+    of_arm = table.where(arm=arm)
+    has_value = of_arm.metrics[metric].n > 0
+    cells, prompt = of_arm.metrics[metric].take(has_value), of_arm.keys["prompt"]
+    alone = np.arange(int(has_value.sum()), dtype=np.int64)
+    key = of_arm.keys.get("cluster", Key(alone, (None,) * len(alone)))
+    codes = key.codes[has_value] if "cluster" in of_arm.keys else alone
+    by_units = "cluster" in of_arm.keys
+    return _Answers(
+        prompt.codes[has_value], codes, cells, len(prompt.labels), len(key.labels), by_units
+    )
 
 
-def _sources(zero: _Answers, one: _Answers) -> tuple[Source, ...]:
-    groups = [int((arm.by_prompt.n > 0).sum()) for arm in (zero, one)]
+def _sources(control: _Answers, treated: _Answers) -> tuple[Source, ...]:
+    groups = [int((arm.by_prompt.n > 0).sum()) for arm in (control, treated)]
     if min(groups) < 2:  # noqa: PLR2004 -- one mean tells nothing
         return ()
-    by_one, by_zero = one.by_prompt, zero.by_prompt
-    alone = [clusters.cluster_mean(by.n, by.total, kind="CR2") for by in (by_one, by_zero)]
-    both = clusters.cluster_contrast(by_one.n, by_one.total, by_zero.n, by_zero.total, kind="CR2")
-    seen = [found.se**2 for found in alone]
-    seen_both = (sum(seen) - both.se**2) / 2
-    noise, shared = _residuals(zero, one)
-    spread = spread_of(zero.by_cluster, one.by_cluster, "user") if one.told else None
-    due = [*noise, shared]
+    cells = (treated.by_prompt, control.by_prompt)
+    alone = [clusters.cluster_mean(arm.n, arm.total, kind="CR2") for arm in cells]
+    quad = (part for arm in cells for part in (arm.n, arm.total))
+    both = clusters.cluster_contrast(*quad, kind="CR2")
+    variances = [mean.se**2 for mean in alone]
+    seen_both = (sum(variances) - both.se**2) / 2
+    noise, shared = _residuals(control, treated)
+    spread = spread_of(control.by_cluster, treated.by_cluster, "user") if treated.told else None
+    expected = [*noise, shared]
     if spread is not None:
-        due = [part + of for part, of in zip(due, _of_clusters(zero, one, spread), strict=True)]
-    kept = (np.array([arm.shares @ arm.shares]) for arm in (one, zero))
+        of_clusters = _of_clusters(control, treated, spread)
+        expected = [part + more for part, more in zip(expected, of_clusters, strict=True)]
+    squares = (np.array([arm.shares @ arm.shares]) for arm in (treated, control))
     return (
         Source(
             "prompt", (groups[0], groups[1]),
-            Quadratic(*(np.array([part]) for part in (*seen, seen_both))),
-            Quadratic(*(np.array([part]) for part in due)),
-            *(np.array([found.df]) for found in (*alone, both)), shares=(next(kept), next(kept)),
+            Quadratic(*(np.array([part]) for part in (*variances, seen_both))),
+            Quadratic(*(np.array([part]) for part in expected)),
+            *(np.array([inference.df]) for inference in (*alone, both)),
+            shares=(next(squares), next(squares)),
         ),
     )  # fmt: skip
 
 
-def _residuals(zero: _Answers, one: _Answers) -> tuple[tuple[float, float], float]:
+def _residuals(control: _Answers, treated: _Answers) -> tuple[tuple[float, float], float]:
     """Return what single cells add to both means' variances, and to their covariance."""
-    errors = [_errors(arm) for arm in (one, zero)]
+    errors = [_errors(arm) for arm in (treated, control)]
     noise = [float(part @ part) for part in errors]
-    for k, arm in enumerate((one, zero)):
+    for k, arm in enumerate((treated, control)):
         if not arm.told:
             noise[k] = total_of(arm.cells) / max(arm.cells.n.sum(), 1.0)
-    if not (one.told and zero.told):
+    if not (treated.told and control.told):
         return (noise[0], noise[1]), 0.0
-    places = [arm.prompt * max(arm.clusters, 1) + arm.cluster for arm in (one, zero)]
-    _, mine, theirs = np.intersect1d(*places, assume_unique=True, return_indices=True)
-    return (noise[0], noise[1]), float(errors[0][mine] @ errors[1][theirs])
+    places = [arm.prompt * max(arm.clusters, 1) + arm.cluster for arm in (treated, control)]
+    _, at_treated, at_control = np.intersect1d(*places, assume_unique=True, return_indices=True)
+    return (noise[0], noise[1]), float(errors[0][at_treated] @ errors[1][at_control])
 
 
 def _errors(arm: _Answers) -> Floats:
@@ -193,15 +198,17 @@ def _errors(arm: _Answers) -> Floats:
     return n * (mean - centre) / max(whole, 1.0) * np.sqrt(len(n) / max(left, 1.0))
 
 
-def _of_clusters(zero: _Answers, one: _Answers, spread: Spread) -> list[float]:
+def _of_clusters(control: _Answers, treated: _Answers, spread: Spread) -> list[float]:
     """Return what clusters add that do not answer all prompts alike: both arms, and in common."""
-    of_one, of_zero = _Per.of(one), _Per.of(zero)
+    of_treated, of_control = _Per.of(treated), _Per.of(control)
     own = [
-        spread.between[0] * _product(one, one, of_one, of_one) if one.crossed else 0.0,
-        spread.between[1] * _product(zero, zero, of_zero, of_zero) if zero.crossed else 0.0,
+        between * _product(arm, arm, per, per) if arm.crossed else 0.0
+        for between, arm, per in zip(
+            spread.between, (treated, control), (of_treated, of_control), strict=False
+        )
     ]
-    common = spread.between[2] if one.crossed and zero.crossed else 0.0
-    return [*own, common * _product(one, zero, of_one, of_zero) if common else 0.0]
+    common = spread.between[2] if treated.crossed and control.crossed else 0.0
+    return [*own, common * _product(treated, control, of_treated, of_control) if common else 0.0]
 
 
 class _Per(NamedTuple):
@@ -220,12 +227,12 @@ class _Per(NamedTuple):
 def _product(a: _Answers, b: _Answers, of_a: _Per, of_b: _Per) -> float:
     """Return Σ over prompts and clusters of both arms' deviations of a cluster's share."""
     places = [arm.prompt * max(arm.clusters, 1) + arm.cluster for arm in (a, b)]
-    _, mine, theirs = np.intersect1d(*places, assume_unique=True, return_indices=True)
-    cells = added(a.prompt[mine], of_a.n[mine] * of_b.n[theirs], a.prompts)
-    one = added(a.prompt, of_a.n * of_b.cluster[a.cluster], a.prompts)
-    zero = added(b.prompt, of_b.n * of_a.cluster[b.cluster], b.prompts)
+    _, at_a, at_b = np.intersect1d(*places, assume_unique=True, return_indices=True)
+    cells = added(a.prompt[at_a], of_a.n[at_a] * of_b.n[at_b], a.prompts)
+    by_a = added(a.prompt, of_a.n * of_b.cluster[a.cluster], a.prompts)
+    by_b = added(b.prompt, of_b.n * of_a.cluster[b.cluster], b.prompts)
     whole_a, whole_b = of_a.n.sum(), of_b.n.sum()
     p_a, p_b = (np.where(part.prompt > 0, part.prompt, np.inf) for part in (of_a, of_b))
-    inner = (cells / (p_a * p_b) - one / (p_a * whole_b) - zero / (p_b * whole_a)
+    inner = (cells / (p_a * p_b) - by_a / (p_a * whole_b) - by_b / (p_b * whole_a)
              + float(of_a.cluster @ of_b.cluster) / (whole_a * whole_b))  # fmt: skip
     return float((a.weights * b.weights) @ inner)

@@ -42,7 +42,7 @@ NOTHING_HAPPENED: Final = ("control.no_event", "issue.unseen")
 # runs have the same numbers by chance; a unit with one sample may.
 _ALIKE: Final = {"run_id": 0.0, "cluster": 0.5}
 _FINE: Final = ("latency_ms", "score")  # fine enough that two groups are not alike by chance
-_TOLD: Final = (*_FINE, "passed")  # by which copies are told
+_COMPARED: Final = (*_FINE, "passed")  # by which copies are told
 
 
 class CarriedStage(msgspec.Struct, frozen=True):
@@ -95,10 +95,10 @@ def refusal(
         gates: of the plan.
         between: the stages after it that are carried already.
     """
-    mine, its = own.summaries, earlier.summaries
-    changed = (_changed(one, other) for one, other in zip(mine, its, strict=True))
-    if (other := next(filter(None, changed), None)) is not None:  # (1)
-        return other
+    arms = zip(own.summaries, earlier.summaries, strict=True)
+    changed = (_changed(later, before) for later, before in arms)
+    if (reason := next(filter(None, changed), None)) is not None:  # (1)
+        return reason
     if earlier.profile != own.profile:
         return because("carry.profile", profile=earlier.profile, now=own.profile)
     if own.adjusts:
@@ -107,27 +107,27 @@ def refusal(
         return because("carry.blocked", why=blocked)
     if earlier.measured.unit != own.measured.unit:
         return because("carry.unit", unit=earlier.measured.unit, now=own.measured.unit)
-    overlaps = (_overlap(earlier, other) for other in (own, *between))  # (3)
+    overlaps = (_overlap(earlier, later) for later in (own, *between))  # (3)
     return next(filter(None, overlaps), None)
 
 
-def _changed(mine: ArmSummary, its: ArmSummary) -> Reason | None:
+def _changed(later: ArmSummary, before: ArmSummary) -> Reason | None:
     """Say in what an arm ran otherwise; what one of both stages does not tell is not the same."""
-    if not mine.strategies or not its.strategies:
-        return because("carry.untold", arm=its.arm, field="datasetMeta.strategyHash")
-    if mine.flags is None or its.flags is None:
-        return because("carry.untold", arm=its.arm, field="featureFlags")
-    if mine.strategies != its.strategies:
-        return because("carry.strategy", arm=its.arm, strategies=its.strategies,
-                       now=mine.strategies)  # fmt: skip
+    if not later.strategies or not before.strategies:
+        return because("carry.untold", arm=before.arm, field="datasetMeta.strategyHash")
+    if later.flags is None or before.flags is None:
+        return because("carry.untold", arm=before.arm, field="featureFlags")
+    if later.strategies != before.strategies:
+        return because("carry.strategy", arm=before.arm, strategies=before.strategies,
+                       now=later.strategies)  # fmt: skip
     keys = sorted(
-        key for key in mine.flags | its.flags if mine.flags.get(key) != its.flags.get(key)
+        key for key in later.flags | before.flags if later.flags.get(key) != before.flags.get(key)
     )
     if not keys:
         return None
-    flags = tuple(f"{key} = {str(its.flags.get(key, '–')).lower()}" for key in keys)
-    now = tuple(f"{key} = {str(mine.flags.get(key, '–')).lower()}" for key in keys)
-    return because("carry.flags", arm=its.arm, flags=flags, now=now)
+    flags = tuple(f"{key} = {str(before.flags.get(key, '–')).lower()}" for key in keys)
+    now = tuple(f"{key} = {str(later.flags.get(key, '–')).lower()}" for key in keys)
+    return because("carry.flags", arm=before.arm, flags=flags, now=now)
 
 
 def _blocked(earlier: Comparison, own: Comparison, gates: Iterable[Gate]) -> Reason | None:
@@ -135,13 +135,13 @@ def _blocked(earlier: Comparison, own: Comparison, gates: Iterable[Gate]) -> Rea
     if earlier.invalid is not None or earlier.blocks:
         return earlier.invalid or earlier.blocks[0]
     for gate in gates:
-        here = own.gate(gate)
-        if here.absent is not None and here.absent.code not in NOTHING_HAPPENED:
+        own_gate = own.gate(gate)
+        if own_gate.absent is not None and own_gate.absent.code not in NOTHING_HAPPENED:
             continue
-        there = earlier.gate(gate)
-        lacks = there.gaps
-        if there.absent is not None and there.absent.code not in NOTHING_HAPPENED:
-            lacks = there.absent
+        earlier_gate = earlier.gate(gate)
+        lacks = earlier_gate.gaps
+        if earlier_gate.absent is not None and earlier_gate.absent.code not in NOTHING_HAPPENED:
+            lacks = earlier_gate.absent
         if lacks is not None:
             return lacks
     return None
@@ -153,12 +153,15 @@ def _overlap(earlier: Comparison, later: Comparison) -> Reason | None:
     if names:
         return because("carry.runs", runs=tuple(sorted(names)))
     both = (earlier.measured, later.measured)
-    groups = {"run_id": [one.by_run for one in both], "cluster": [one.table for one in both]}
+    groups = {
+        "run_id": [measured.by_run for measured in both],
+        "cluster": [measured.table for measured in both],
+    }
     for key, tables in groups.items():
-        mine, its = (_prints(table, key) for table in tables)
-        alike = sum(rows for print_, rows in mine.items() if print_ in its)
-        if alike > _ALIKE[key] * sum(mine.values()):
-            return because("carry.copies", share=alike / sum(mine.values()))
+        own_prints, later_prints = (_prints(table, key) for table in tables)
+        alike = sum(rows for print_, rows in own_prints.items() if print_ in later_prints)
+        if alike > _ALIKE[key] * sum(own_prints.values()):
+            return because("carry.copies", share=alike / sum(own_prints.values()))
     return None
 
 
@@ -173,7 +176,7 @@ def _prints(table: MomentTable, key: str) -> dict[tuple[str, ...], float]:
     prints: dict[tuple[str, ...], float] = {}
     for place in np.flatnonzero(fine):
         name = str(group.labels[int(group.codes[place])]) if key == "cluster" else ""
-        cells = (table.metrics[metric] for metric in _TOLD)
+        cells = (table.metrics[metric] for metric in _COMPARED)
         numbers = (f"{part[place]:.9g}" for c in cells for part in (c.n, c.mean, c.m2))
         print_ = (str(arm.labels[int(arm.codes[place])]), name, *numbers)
         prints[print_] = prints.get(print_, 0.0) + float(table.rows[place])
@@ -183,51 +186,51 @@ def _prints(table: MomentTable, key: str) -> dict[tuple[str, ...], float]:
 # --- its sum --------------------------------------------------------------------------------------
 
 
-def summed(compared: Comparison, gate: Gate, seen: Seen) -> Seen:
+def summed(compared: Comparison, gate: Gate, shown: Seen) -> Seen:
     """Return what all stages' samples say about a gate: the reviewed stage's, with theirs added.
 
     What is missing at an earlier stage is at its worst there as it is here. A gate that the
     reviewed stage has no values of gets none from before.
     """
-    if not (others := _parts(compared, gate, seen)) or seen.arms is None or seen.metric is None:
-        return seen
-    own = _without_choosers(compared, seen.subject) if gate.metric == "issue" else compared
-    every = [_Part(seen.arms, seen.worst or seen.arms, own), *(part for _, part in others)]
-    beyond = _runs_of_all(every, seen.metric) + _prompts_of_all(every, seen.metric)
+    if not (others := _parts(compared, gate, shown)) or shown.arms is None or shown.metric is None:
+        return shown
+    own = _without_choosers(compared, shown.subject) if gate.metric == "issue" else compared
+    every = [_Part(shown.arms, shown.worst or shown.arms, own), *(part for _, part in others)]
+    beyond = _runs_of_all(every, shown.metric) + _prompts_of_all(every, shown.metric)
     arms = _joined([(part.arms, part.labels) for part in every])
     lacking = any(part.worst is not part.arms for part in every)
     worst = _joined([(part.worst, part.labels) for part in every]) if lacking else None
     return replace(
-        seen, arms=replace(arms, beyond=beyond), worst=worst and replace(worst, beyond=beyond)
+        shown, arms=replace(arms, beyond=beyond), worst=worst and replace(worst, beyond=beyond)
     )
 
 
 def stage_arms(
-    compared: Comparison, gate: Gate, seen: Seen, stage: int
+    compared: Comparison, gate: Gate, shown: Seen, stage: int
 ) -> tuple[tuple[int, Arms], ...]:
     """Return each stage's own arms of a gate, the reviewed one first; none if nothing is added."""
-    others = _parts(compared, gate, seen)
-    if not others or seen.arms is None:
+    others = _parts(compared, gate, shown)
+    if not others or shown.arms is None:
         return ()
-    return ((stage, seen.arms), *((number, part.arms) for number, part in others))
+    return ((stage, shown.arms), *((number, part.arms) for number, part in others))
 
 
-def _parts(compared: Comparison, gate: Gate, seen: Seen) -> list[tuple[int, _Part]]:
+def _parts(compared: Comparison, gate: Gate, shown: Seen) -> list[tuple[int, _Part]]:
     """Return what each carried stage adds to a gate."""
-    if seen.arms is None or seen.metric is None or seen.absent is not None:
+    if shown.arms is None or shown.metric is None or shown.absent is not None:
         return []
     if gate.is_quantile_ratio:  # each stage has quantiles of its own
         return []
     of_issue = gate.metric == "issue"
-    if of_issue and gate.issue is None and seen.subject != compared.fixed:
+    if of_issue and gate.issue is None and shown.subject != compared.fixed:
         return []
     parts: list[tuple[int, _Part]] = []
     for stage, earlier in compared.earlier:
-        one = _without_choosers(earlier, seen.subject) if of_issue else earlier
-        if seen.metric in one.measured.table.metrics:
-            arms = one.arms(one.measured.table, seen.metric)
-            worst = worst_case(one.account, gate, arms, seen.metric) or arms
-            parts.append((stage, _Part(arms, worst, one)))
+        comparison = _without_choosers(earlier, shown.subject) if of_issue else earlier
+        if shown.metric in comparison.measured.table.metrics:
+            arms = comparison.arms(comparison.measured.table, shown.metric)
+            worst = worst_case(comparison.account, gate, arms, shown.metric) or arms
+            parts.append((stage, _Part(arms, worst, comparison)))
     return parts
 
 
@@ -264,12 +267,12 @@ def _prompts_of_all(parts: Sequence[_Part], metric: str) -> tuple[Source, ...]:
     answers = [part.compared.measured.answers for part in parts]
     tables = [table for table in answers if table is not None and metric in table.metrics]
     keys = [key for key in ("arm", "prompt", "cluster") if all(key in t.keys for t in tables)]
-    one = [
-        grouped(replace(table, metrics={metric: table.metrics[metric]}), *keys) for table in tables
-    ]
-    if not one:
+    if not tables:
         return ()
-    whole = replace(parts[0].compared.measured, answers=grouped(sum(one[1:], start=one[0]), *keys))
+    first, *others = (
+        grouped(replace(table, metrics={metric: table.metrics[metric]}), *keys) for table in tables
+    )
+    whole = replace(parts[0].compared.measured, answers=grouped(sum(others, start=first), *keys))
     return PromptSources(whole, parts[0].compared.pair).of_metric(metric)
 
 
@@ -285,16 +288,18 @@ def _overlaps(every: Sequence[Measured]) -> Overlap | None:
 
     Runs of two stages as if each had its arm's users in the arm's shares: sums do not tell more.
     """
-    known = [one.overlap for one in every if one.overlap is not None]
-    if len(known) < len(every):
+    overlaps = [stage.overlap for stage in every if stage.overlap is not None]
+    if len(overlaps) < len(every):
         return None
-    labels = {label: None for one in every for label in one.table.keys["cluster"].labels}
-    spread = [_spread(one, overlap, [*labels]) for one, overlap in zip(every, known, strict=True)]
-    blocks = [[mine @ its.T for its in spread] for mine in spread]
-    for place, overlap in enumerate(known):
+    labels = {label: None for stage in every for label in stage.table.keys["cluster"].labels}
+    spread = [
+        _spread(stage, overlap, [*labels]) for stage, overlap in zip(every, overlaps, strict=True)
+    ]
+    blocks = [[rows @ columns.T for columns in spread] for rows in spread]
+    for place, overlap in enumerate(overlaps):
         blocks[place][place] = overlap.shared
-    runs = tuple(run for overlap in known for run in overlap.runs)
-    return Overlap(runs, np.concatenate([one.n for one in known]), np.block(blocks))
+    runs = tuple(run for overlap in overlaps for run in overlap.runs)
+    return Overlap(runs, np.concatenate([overlap.n for overlap in overlaps]), np.block(blocks))
 
 
 def _spread(measured: Measured, overlap: Overlap, labels: list[str | None]) -> Floats:
@@ -305,8 +310,8 @@ def _spread(measured: Measured, overlap: Overlap, labels: list[str | None]) -> F
     arm = table.keys["arm"]
     shares: dict[str, Floats] = {}
     for name in {name for name, _ in overlap.runs}:
-        mine = arm.codes == arm.code(name)
-        rows = np.bincount(codes[mine], table.rows[mine], len(labels))
+        in_arm = arm.codes == arm.code(name)
+        rows = np.bincount(codes[in_arm], table.rows[in_arm], len(labels))
         shares[name] = rows / max(rows.sum(), 1.0)
     return np.array(
         [n * shares[name] for (name, _), n in zip(overlap.runs, overlap.n, strict=True)]

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "Configured", "compare", "compare_arms", "of_cache"]
 
-TOLD: Final = ("passed", "score", "latency_ms")
+HEADLINES: Final = ("passed", "score", "latency_ms")
 
 
 class Configured(NamedTuple):
@@ -103,44 +103,44 @@ def compare(
         unplanned = configuration.unplanned(plan, params.stage, runs, summaries)
         return Configured(unplanned, frozenset(configuration.steered(plan, summaries)))
 
-    asked = Asked(
+    question = Asked(
         (params.control, params.treatment), configured, params.profile, params.adjust,
         plan.stages[params.stage].allocation, set_aside=validity.set_aside(runs, params),
     )  # fmt: skip
-    return compare_arms(plan, asked, runs, measuring, look, fixed=fixed)
+    return compare_arms(plan, question, runs, measuring, look, fixed=fixed)
 
 
 def compare_arms(
-    plan: GatesPlan, asked: Asked, runs: Runs, measuring: Callable[..., Measured], look: Look, *,
+    plan: GatesPlan, question: Asked, runs: Runs, measuring: Callable[..., Measured], look: Look, *,
     fixed: str | None = None,
 ) -> Comparison:  # fmt: skip
     """Pick both arms, measure them once, and look whether they can be compared.
 
-    Takes and raises what `compare` does, with what is `asked` instead of a stage's parameters.
+    Takes and raises what `compare` does, with what is `question` instead of a stage's parameters.
     """
-    pair = asked.pair
+    pair = question.pair
     _require(pair, runs)
     confidence = look.confidence or plan.evidence.confidence
     rules = plan.evidence.model_copy(update={"confidence": confidence})
-    profiles = {arm: profiles_of(runs, arm, asked.profile) for arm in pair}
+    profiles = {arm: profiles_of(runs, arm, question.profile) for arm in pair}
     profile, limits = strictest(plan, profiles)
     measured = measuring(
         pair, timeout_cap_ms=rules.timeout_cap_ms, slow_above_ms=slow_limit(plan, limits),
-        latency_cap_ms=latency_cap(plan, limits), apart=asked.adjust,
-        wanted=wanted_of(plan, runs, pair[0], fixed), segments=rules.segments,
+        latency_cap_ms=latency_cap(plan, limits), apart=question.adjust,
+        issues=wanted_of(plan, runs, pair[0], fixed), segments=rules.segments,
         **_tails(plan),
     )  # fmt: skip
     scorers = [metric_of(gate) for gate in plan.gates.values() if gate.scorer]
     measured = replace(measured, table=measured.table.with_unknown(scorers),
                        by_run=measured.by_run.with_unknown(scorers))  # fmt: skip
-    if asked.adjust:
+    if question.adjust:
         adjustment.check(measured.table, pair)
     rows = run_rows(runs.runs, measured.by_run, pair, rules.runs_averaged)
     design = read_design(arms_of(measured.table, _told(measured), pair, measured), "difference")[1]
     people = material.of_people(measured, design)
     same_prompts = material.replayed(measured, people)
-    ratio, users = _ratios(asked, measured, runs, material.allocated(measured, design), rules)
-    split = asked.allocation is not None or ratio is not None
+    ratio, users = _ratios(question, measured, runs, material.allocated(measured, design), rules)
+    split = question.allocation is not None or ratio is not None
     lacking = lacks(measured, runs, pair, replayed=same_prompts, split=split)
     by_prompt = run_scale(measured.counts, pair) if same_prompts else None
     account = Account(measured, pair, lacking, rules,
@@ -150,15 +150,17 @@ def compare_arms(
         configuration.summary(arm, runs, count, configuration.bill(measured.table, arm))
         for arm, count in measured.counts.items()
     )
-    ran = asked.configured(summaries)
+    ran = question.configured(summaries)
     other_time, partly = periods.met(rows, pair, rules.max_apart_hours)
-    if not asked.same_time:
+    if not question.same_time:
         other_time, partly = None, other_time or partly
     blocks = (
-        *asked.blocks, *ran.blocks,
+        *question.blocks, *ran.blocks,
         *unreadable(lacking, measured, runs, rules), *([ratio] if ratio else []),
-        *material.unlike(measured, people if asked.allocates else None, rules, pair, ran.steered),
-        *([] if asked.allocates else material.unnamed(measured, pair)),
+        *material.unlike(
+            measured, people if question.allocates else None, rules, pair, ran.steered
+        ),
+        *([] if question.allocates else material.unnamed(measured, pair)),
         *absent(lacking, measured, rules),
         *validity.unnamed(measured.unit, measured.named), *([other_time] if other_time else []),
         *validity.clusters(measured, runs.source),
@@ -167,34 +169,34 @@ def compare_arms(
         measured, rules, pair, profile, limits, rows, summaries,
         design=validity.described(design), invalid=validity.invalid(pair, profiles, users),
         blocks=blocks, spent=validity.spent(look), account=account,
-        completeness=account.all(metrics), doubts={**runs.doubts, **asked.doubts},
-        sources=RunSources.of(measured, pair, rows), adjusts=asked.adjust,
+        completeness=account.all(metrics), doubts={**runs.doubts, **question.doubts},
+        sources=RunSources.of(measured, pair, rows), adjusts=question.adjust,
         prompt_sources=PromptSources(measured, pair),
         warnings=validity.warnings(design, runs, pair, summaries, partly),
-        set_aside=asked.set_aside, fixed=fixed,
+        set_aside=question.set_aside, fixed=fixed,
     )  # fmt: skip
 
 
 def _ratios(
-    asked: Asked, measured: Measured, runs: Runs, allocated: Design, rules: Evidence
+    question: Asked, measured: Measured, runs: Runs, allocated: Design, rules: Evidence
 ) -> tuple[Reason | None, Reason | None]:
     """Test how samples, and how users, were split between the arms; nothing where nobody was."""
-    if not asked.allocates:
+    if not question.allocates:
         return None, None
-    ratio = material.sample_ratio(measured, runs, asked.pair, rules, asked.allocation)
-    return ratio, material.user_ratio(allocated, rules, asked.allocation)
+    ratio = material.sample_ratio(measured, runs, question.pair, rules, question.allocation)
+    return ratio, material.user_ratio(allocated, rules, question.allocation)
 
 
 def _told(measured: Measured) -> str:
     """Return a metric that samples tell, the outcome first: how the arms compare shows in it."""
     table = measured.table
-    return next((name for name in TOLD if table.all(name).n.any()), TOLD[0])
+    return next((name for name in HEADLINES if table.all(name).n.any()), HEADLINES[0])
 
 
 def _tails(plan: GatesPlan) -> dict[str, tuple[float, ...]]:
     """Return the quantiles that both arms are compared by; nothing without any."""
-    asked = {g.quantile for g in plan.gates.values() if g.is_quantile_ratio and g.quantile}
-    return {"tails": tuple(sorted(asked))} if asked else {}
+    quantiles = {g.quantile for g in plan.gates.values() if g.is_quantile_ratio and g.quantile}
+    return {"tails": tuple(sorted(quantiles))} if quantiles else {}
 
 
 def _account_metric(gate: Gate, measured: Measured) -> str:

@@ -130,16 +130,16 @@ class Comparison:
         if (subject := self._subject(gate)) is None:
             return Seen(absent=because("issue.unseen", issue=gate.issue or ""))
         part = self.tested() if subject.choosers else self
-        seen = part.seen(gate, metric_of(gate, subject.tag))
-        return replace(seen, subject=subject.tag, chosen=subject.why)
+        shown = part.seen(gate, metric_of(gate, subject.tag))
+        return replace(shown, subject=subject.tag, chosen=subject.why)
 
     def _subject(self, gate: Gate) -> Subject | None:
         """Return the issue that a gate is about; None where the one that it names is not there."""
         if gate.issue is None:
             return self.measured.subject
-        there = {tag for arm, tag in self.measured.carried if arm == self.pair[0]}
-        tag = spelled_as_there(gate.issue, there)
-        return Subject(tag, "named") if tag in there else None
+        control_tags = {tag for arm, tag in self.measured.carried if arm == self.pair[0]}
+        tag = spelled_as_there(gate.issue, control_tags)
+        return Subject(tag, "named") if tag in control_tags else None
 
     def tested(self) -> Comparison:
         """Return the comparison without the samples that chose the issue."""
@@ -162,8 +162,8 @@ class Comparison:
 
     def _no_issue(self) -> Seen:
         """Return what can be said where the control carries no issue: whether it tells so."""
-        told = all(self.measured.counts[arm].labelled for arm in self.pair)
-        if not told:
+        labelled = all(self.measured.counts[arm].labelled for arm in self.pair)
+        if not labelled:
             return Seen(absent=because("field.missing", field=metric_record("issue").field))
         metric = f"issue:{(*self.measured.tags, '')[0]}"
         return Seen(gaps=self.account.gap(metric, self.pair), nothing=True)

@@ -95,11 +95,11 @@ def unreadable(
     """Say of each arm whether too many of its samples could not be read for any gate to pass."""
     reasons: list[Reason] = []
     for arm, lack in lacking.items():
-        due = measured.counts[arm].samples + lack.unreadable + lack.absent
-        if lack.unreadable <= rules.max_missing * due:
+        expected = measured.counts[arm].samples + lack.unreadable + lack.absent
+        if lack.unreadable <= rules.max_missing * expected:
             continue
-        facts: dict[str, Fact] = {"arm": arm, "rows": lack.unreadable, "expected": ceil(due),
-                                  "share": lack.unreadable / due,
+        facts: dict[str, Fact] = {"arm": arm, "rows": lack.unreadable, "expected": ceil(expected),
+                                  "share": lack.unreadable / expected,
                                   "most": rules.max_missing}  # fmt: skip
         words = [w for w in runs.unknown_words if w.arm in {arm, None}]
         named = tuple(because("data.word", word=w.word, rows=w.rows) for w in words)
@@ -119,11 +119,11 @@ def absent(lacking: Mapping[str, Lack], measured: Measured, rules: Evidence) -> 
     reasons: list[Reason] = []
     for arm, lack in lacking.items():
         missing = lack.unreadable + lack.absent
-        due = measured.counts[arm].samples + missing
-        if lack.unreadable <= rules.max_missing * due < missing:
+        expected = measured.counts[arm].samples + missing
+        if lack.unreadable <= rules.max_missing * expected < missing:
             reasons.append(because(
-                "data.absent", arm=arm, rows=ceil(missing), expected=ceil(due),
-                share=missing / due, most=rules.max_missing,
+                "data.absent", arm=arm, rows=ceil(missing), expected=ceil(expected),
+                share=missing / expected, most=rules.max_missing,
             ))  # fmt: skip
     if reasons or any(
         lack.unreadable > rules.max_missing * (measured.counts[arm].samples + sum(lack))
@@ -159,13 +159,13 @@ class Account:
     def of(self, metric: str, arm: str) -> Completeness:
         """Return one metric's account in one arm."""
         table = self.measured.table.where(arm=arm)
-        due = float(due_values(table, metric, self.rules).sum())
+        expected = float(due_values(table, metric, self.rules).sum())
         rows = float(table.rows.sum())
-        scale, lack = due / rows if rows else 0.0, self.lacking[arm]
+        scale, lack = expected / rows if rows else 0.0, self.lacking[arm]
         unreadable, absent = ceil(lack.unreadable * scale), ceil(lack.absent * scale - 1e-9)
-        known = int(table.all(metric).n[0])
+        values = int(table.all(metric).n[0])
         return Completeness(
-            arm, metric, round(due) + unreadable + absent, known, unreadable, absent
+            arm, metric, round(expected) + unreadable + absent, values, unreadable, absent
         )
 
     def all(self, metrics: Sequence[str]) -> tuple[Completeness, ...]:

@@ -89,50 +89,53 @@ class RunSources:
     def of_metric(self, metric: str) -> tuple[Source, ...]:
         """Return what runs add to a metric; nothing where no arm has two runs."""
         if metric not in self._made:
-            told = metric in self.measured.by_run.metrics and metric in self.measured.table.metrics
-            self._made[metric] = self._sources(metric) if told else ()
+            tables = (self.measured.by_run, self.measured.table)
+            is_measured = all(metric in table.metrics for table in tables)
+            self._made[metric] = self._sources(metric) if is_measured else ()
         return self._made[metric]
 
     def _sources(self, metric: str) -> tuple[Source, ...]:
-        zero, one = (self._runs(arm, metric) for arm in self.pair)
-        if len(one.members) < 2 and len(zero.members) < 2:  # noqa: PLR2004 -- one mean tells nothing
+        control, treated = (self._runs(arm, metric) for arm in self.pair)
+        if len(treated.members) < 2 and len(control.members) < 2:  # noqa: PLR2004 -- one mean tells nothing
             return ()
         table, unit = self.measured.table, self.measured.unit
-        mine, other = (table.where(arm=arm).by("cluster", metric) for arm in self.pair)
-        units = spread_of(mine, other, unit)
-        placed = self._placed(zero, one)
-        apart = _apart(zero, one, units, placed)
-        matched = _matched(zero, one, units, placed) if placed is not None else None
+        cells = (table.where(arm=arm).by("cluster", metric) for arm in self.pair)
+        units = spread_of(next(cells), next(cells), unit)
+        placed = self._placed(control, treated)
+        apart = _apart(control, treated, units, placed)
+        matched = _matched(control, treated, units, placed) if placed is not None else None
         return (apart if matched is None else _sharper(apart, matched),)
 
     def _runs(self, arm: str, metric: str) -> _Runs:
         """Return an arm's runs with samples of a metric, those that repeat another added to it."""
-        mine = self.measured.by_run.where(arm=arm)
-        run = mine.keys["run_id"]
+        of_arm = self.measured.by_run.where(arm=arm)
+        run = of_arm.keys["run_id"]
         names = [str(run.labels[int(code)]) for code in run.codes]
         same = np.array([self.replicates.get((arm, name), name) for name in names], dtype=str)
         labels, place = np.unique(same, return_inverse=True)
-        cells = mine.metrics[metric].pooled(place, len(labels))
-        told = np.flatnonzero(cells.n > 0)
-        members = [[(arm, names[i]) for i in np.flatnonzero(place == k)] for k in told]
-        return _Runs(cells.take(told), members)
+        cells = of_arm.metrics[metric].pooled(place, len(labels))
+        sampled = np.flatnonzero(cells.n > 0)
+        members = [[(arm, names[i]) for i in np.flatnonzero(place == k)] for k in sampled]
+        return _Runs(cells.take(sampled), members)
 
-    def _placed(self, zero: _Runs, one: _Runs) -> _Placed | None:
+    def _placed(self, control: _Runs, treated: _Runs) -> _Placed | None:
         """Return how runs' shares of the units differ from their arm's, control first."""
         if (overlap := self.measured.overlap) is None:
             return None
         place = {name: k for k, name in enumerate(overlap.runs)}
-        picked: Floats = np.zeros((len(zero.members) + len(one.members), len(place)))
-        for row, names in enumerate([*zero.members, *one.members]):
+        picked: Floats = np.zeros((len(control.members) + len(treated.members), len(place)))
+        for row, names in enumerate([*control.members, *treated.members]):
             picked[row, [place[name] for name in names]] = 1.0
         shared: Floats = picked @ overlap.shared @ picked.T
         n: Floats = picked @ overlap.n
-        mine = np.arange(len(n)) < len(zero.members)
-        same = mine[:, None] == mine
-        sizes = np.array([n[~mine].sum(), n[mine].sum()])[mine.astype(np.intp)]
+        is_control = np.arange(len(n)) < len(control.members)
+        same = is_control[:, None] == is_control
+        sizes = np.array([n[~is_control].sum(), n[is_control].sum()])[is_control.astype(np.intp)]
         apart: Floats = np.diag(1 / n) - same / sizes[:, None]
         norm = np.sqrt(np.diag(shared))
-        return _Placed(apart @ shared @ apart.T, shared / np.outer(norm, norm), len(zero.members))
+        return _Placed(
+            apart @ shared @ apart.T, shared / np.outer(norm, norm), len(control.members)
+        )
 
 
 class _Runs(NamedTuple):
@@ -162,8 +165,8 @@ class _Runs(NamedTuple):
 
     @property
     def df(self) -> float:
-        found = clusters.cluster_mean(self.cells.n, self.cells.total, kind="CR2")
-        return float(found.df) if self.several else 0.0
+        mean = clusters.cluster_mean(self.cells.n, self.cells.total, kind="CR2")
+        return float(mean.df) if self.several else 0.0
 
 
 class _Placed(NamedTuple):
@@ -194,16 +197,17 @@ class Spread(NamedTuple):
     between: tuple[float, float, float]
 
 
-def spread_of(zero: Cells, one: Cells, unit: Unit) -> Spread:
+def spread_of(control: Cells, treated: Cells, unit: Unit) -> Spread:
     """Estimate both components by the method of moments (Searle et al. 1992, chapter 3)."""
     if unit == "sample":
-        return Spread(total_of(one), total_of(zero), (0.0, 0.0, 0.0))
-    (within_one, between_one), (within_zero, between_zero) = _components(one), _components(zero)
-    both = (one.n > 0) & (zero.n > 0)
+        return Spread(total_of(treated), total_of(control), (0.0, 0.0, 0.0))
+    within_one, between_one = _components(treated)
+    within_zero, between_zero = _components(control)
+    both = (treated.n > 0) & (control.n > 0)
     shared = 0.0
     if both.sum() > 1:
-        weight = one.n[both] * zero.n[both] / (one.n[both] + zero.n[both])
-        pair = np.cov(one.mean[both], zero.mean[both], aweights=weight)
+        weight = treated.n[both] * control.n[both] / (treated.n[both] + control.n[both])
+        pair = np.cov(treated.mean[both], control.mean[both], aweights=weight)
         edge = np.sqrt(between_one * between_zero)
         shared = float(np.clip(pair[0, 1], -edge, edge))
     return Spread(within_one, within_zero, (between_one, between_zero, shared))
@@ -229,50 +233,54 @@ def _components(cells: Cells) -> tuple[float, float]:
     return within, max((square - (units - 1) * within) / size, 0.0)
 
 
-def _apart(zero: _Runs, one: _Runs, units: Spread, placed: _Placed | None) -> Source:
+def _apart(control: _Runs, treated: _Runs, units: Spread, placed: _Placed | None) -> Source:
     """Return what runs show where each arm's vary for themselves."""
-    seen = [float(arm.deviations @ arm.deviations) for arm in (one, zero)]
-    due = _due(zero, one, units, placed)
+    variances = [float(arm.deviations @ arm.deviations) for arm in (treated, control)]
+    expected = _expected(control, treated, units, placed)
     nothing = np.zeros(1)
     return Source(
-        "run", (len(zero.members), len(one.members)),
-        Quadratic(np.array([seen[0]]), np.array([seen[1]]), nothing),
-        Quadratic(np.array([due[0]]), np.array([due[1]]), nothing),
-        np.array([one.df]), np.array([zero.df]), np.array([np.nan]), _kept(zero, one),
+        "run", (len(control.members), len(treated.members)),
+        Quadratic(np.array([variances[0]]), np.array([variances[1]]), nothing),
+        Quadratic(np.array([expected[0]]), np.array([expected[1]]), nothing),
+        np.array([treated.df]), np.array([control.df]), np.array([np.nan]),
+        _squares(control, treated),
     )  # fmt: skip
 
 
-def _due(zero: _Runs, one: _Runs, units: Spread, placed: _Placed | None) -> tuple[float, float]:
+def _expected(
+    control: _Runs, treated: _Runs, units: Spread, placed: _Placed | None
+) -> tuple[float, float]:
     """Return the variance of both arms' means that runs would show if they added none."""
     of_units = [0.0, 0.0]
     if placed is not None:
         own = np.diag(placed.apart)
         parts = own[placed.controls :], own[: placed.controls]
         of_units = [
-            float(arm.weights**2 @ part) for arm, part in zip((one, zero), parts, strict=True)
+            float(arm.weights**2 @ part)
+            for arm, part in zip((treated, control), parts, strict=True)
         ]
-    noise = [within / arm.cells.n.sum() if arm.several else 0.0
-             for within, arm in ((units.within_one, one), (units.within_zero, zero))]  # fmt: skip
+    within = ((units.within_one, treated), (units.within_zero, control))
+    noise = [of_arm / arm.cells.n.sum() if arm.several else 0.0 for of_arm, arm in within]
     return (noise[0] + units.between[0] * of_units[0], noise[1] + units.between[1] * of_units[1])
 
 
-def _matched(zero: _Runs, one: _Runs, units: Spread, placed: _Placed) -> Source | None:
+def _matched(control: _Runs, treated: _Runs, units: Spread, placed: _Placed) -> Source | None:
     """Return what pairs of runs show that have most units in common; None if they do not pair."""
     from scipy.optimize import linear_sum_assignment
 
-    if len(zero.members) != len(one.members):
+    if len(control.members) != len(treated.members):
         return None
     _, order = linear_sum_assignment(-placed.alike[placed.controls :, : placed.controls])
-    zero = _Runs(zero.cells.take(order), [zero.members[k] for k in order])
-    apart = _apart(zero, one, units, _reordered(placed, order))
-    both = float(one.deviations @ zero.deviations)
+    control = _Runs(control.cells.take(order), [control.members[k] for k in order])
+    apart = _apart(control, treated, units, _reordered(placed, order))
+    both = float(treated.deviations @ control.deviations)
     products = np.diag(placed.apart[placed.controls :][:, order])
-    common = units.between[2] * float((one.weights * zero.weights) @ products)
-    quad = (part for arm in (one, zero) for part in (arm.cells.n, arm.cells.total))
-    found = clusters.cluster_contrast(*quad, kind="CR2")
+    common = units.between[2] * float((treated.weights * control.weights) @ products)
+    quad = (part for arm in (treated, control) for part in (arm.cells.n, arm.cells.total))
+    contrast = clusters.cluster_contrast(*quad, kind="CR2")
     return apart._replace(
         seen=apart.seen._replace(both=np.array([both])),
-        due=apart.due._replace(both=np.array([common])), df_both=np.array([float(found.df)]),
+        due=apart.due._replace(both=np.array([common])), df_both=np.array([float(contrast.df)]),
     )  # fmt: skip
 
 
@@ -288,5 +296,5 @@ def _sharper(apart: Source, matched: Source) -> Source:
     return matched if noise[1] < noise[0] else apart
 
 
-def _kept(zero: _Runs, one: _Runs) -> tuple[Floats, Floats]:
-    return np.array([one.shares @ one.shares]), np.array([zero.shares @ zero.shares])
+def _squares(control: _Runs, treated: _Runs) -> tuple[Floats, Floats]:
+    return np.array([treated.shares @ treated.shares]), np.array([control.shares @ control.shares])

@@ -57,8 +57,8 @@ class ArmSummary(msgspec.Struct, frozen=True):
 
 def bill(table: MomentTable, arm: str) -> dict[str, float]:
     """Return what a sample of an arm cost on average, and its tokens, as far as any tells."""
-    mine = table.where(arm=arm)
-    cells = {name: mine.all(name) for name in BILLED if name in mine.metrics}
+    of_arm = table.where(arm=arm)
+    cells = {name: of_arm.all(name) for name in BILLED if name in of_arm.metrics}
     return {name: float(of.mean[0]) for name, of in cells.items() if of.n[0]}
 
 
@@ -66,16 +66,16 @@ def summary(
     arm: str, runs: Runs, count: Count, billed: Mapping[str, float] | None = None
 ) -> ArmSummary:
     """Draw up what was measured in an arm; `billed` is its `bill`."""
-    mine = [run for run in runs.runs if run.arm == arm]
-    starts = [run.started_at for run in mine if run.started_at]
-    ends = [run.last_at or run.started_at for run in mine if run.started_at]
+    arm_runs = [run for run in runs.runs if run.arm == arm]
+    starts = [run.started_at for run in arm_runs if run.started_at]
+    ends = [run.last_at or run.started_at for run in arm_runs if run.started_at]
     return ArmSummary(
-        arm, len(mine), count.samples, count.users or None, count.prompts or None,
-        flags=_flags_of(mine),
-        profiles=tuple(sorted({run.profile for run in mine if run.profile})),
-        strategies=tuple(sorted({run.strategy_hash for run in mine if run.strategy_hash})),
+        arm, len(arm_runs), count.samples, count.users or None, count.prompts or None,
+        flags=_flags_of(arm_runs),
+        profiles=tuple(sorted({run.profile for run in arm_runs if run.profile})),
+        strategies=tuple(sorted({run.strategy_hash for run in arm_runs if run.strategy_hash})),
         first=min(starts, default=None), last=max(filter(None, ends), default=None),
-        copies=runs.copies.get(arm, 0), simulated=any(run.simulated for run in mine),
+        copies=runs.copies.get(arm, 0), simulated=any(run.simulated for run in arm_runs),
         **(billed or {}),
     )  # fmt: skip
 
@@ -92,10 +92,10 @@ def unplanned(
         if planned["treatment"][key] != value
     }
     reasons: list[Reason] = []
-    for summary, due in zip(summaries, planned.values(), strict=True):
-        mine = [run for run in runs.runs if run.arm == summary.arm]
-        reasons += mixed(summary.arm, mine)
-        wrong = _unlike_plan(summary.arm, summary.flags, due, changed, stage)
+    for summary, arm_flags in zip(summaries, planned.values(), strict=True):
+        arm_runs = [run for run in runs.runs if run.arm == summary.arm]
+        reasons += mixed(summary.arm, arm_runs)
+        wrong = _unlike_plan(summary.arm, summary.flags, arm_flags, changed, stage)
         reasons += [wrong] if wrong else []
     reasons += _not_in_plan(summaries, names)
     over = _over_cap(summaries[1].users, plan.stages[stage])
@@ -116,18 +116,18 @@ def _flags_of(runs: Sequence[RunInfo]) -> dict[str, bool | str] | None:
 
 def mixed(arm: str, runs: Sequence[RunInfo]) -> list[Reason]:
     """Say in what the runs of one arm differ, so that they are not one candidate."""
-    told = [dict(run.flags) for run in runs if run.flags is not None]
-    keys = sorted({key for flags in told for key in flags})
+    flag_sets = [dict(run.flags) for run in runs if run.flags is not None]
+    keys = sorted({key for flags in flag_sets for key in flags})
     differing = tuple(
         f"{key} = {' | '.join(values)}"
         for key in keys
-        if len(values := _different(flags.get(key) for flags in told)) > 1
+        if len(values := _different(flags.get(key) for flags in flag_sets)) > 1
     )
     reasons: list[Reason] = []
     if differing:
         reasons.append(because("config.flags_mixed", arm=arm, flags=differing))
-    if 0 < len(told) < len(runs):
-        counts = {"count": len(told), "runs": len(runs)}
+    if 0 < len(flag_sets) < len(runs):
+        counts = {"count": len(flag_sets), "runs": len(runs)}
         reasons.append(because("config.flags_untold", arm=arm, **counts))
     if len(profiles := _different(run.profile for run in runs)) > 1:
         facts: dict[str, Fact] = {"arm": arm, "count": len(profiles), "values": profiles}
@@ -152,15 +152,16 @@ def _unlike_plan(
 
     A flag that the stage changes has to be told, where any is.
     """
-    due = {key.removeprefix(_PREFIX): value for key, value in planned.items()}
+    expected = {key.removeprefix(_PREFIX): value for key, value in planned.items()}
     if not flags:
         return None
-    wrong = [key for key in due if flags.get(key, None if key in changed else due[key]) != due[key]]
+    assumed = {key: None if key in changed else value for key, value in expected.items()}
+    wrong = [key for key, value in expected.items() if flags.get(key, assumed[key]) != value]
     if not wrong:
         return None
     got = tuple(f"{key} = {str(flags.get(key, '–')).lower()}" for key in wrong)
-    wanted = tuple(f"{key} = {str(due[key]).lower()}" for key in wrong)
-    return because("config.flags_differ", arm=arm, stage=stage, flags=got, planned=wanted)
+    as_planned = tuple(f"{key} = {str(expected[key]).lower()}" for key in wrong)
+    return because("config.flags_differ", arm=arm, stage=stage, flags=got, planned=as_planned)
 
 
 def _not_in_plan(summaries: Sequence[ArmSummary], planned: Collection[str]) -> list[Reason]:

@@ -100,9 +100,9 @@ class People:
 
 def labels_of_all(compared: Comparison) -> Labels | None:
     """Return people's labels of every stage that counts; None where there are none."""
-    every = [one.measured.labels for one in (compared, *(e.compared for e in compared.earlier))]
-    there = [labels for labels in every if labels is not None]
-    return there[0].joined(there[1:]) if there else None
+    every = [part.measured.labels for part in (compared, *(e.compared for e in compared.earlier))]
+    labelled = [labels for labels in every if labels is not None]
+    return labelled[0].joined(labelled[1:]) if labelled else None
 
 
 def people_of(
@@ -121,27 +121,29 @@ def people_of(
     metric = metric_of(gate)  # a further scorer's is none that people gave
     if metric not in HUMAN:
         return None
-    mine = {arm: labels.of(arm, metric) for arm in pair}
-    if not any(len(known.judge) for known in mine.values()):
+    of_arm = {arm: labels.of(arm, metric) for arm in pair}
+    if not any(len(labelled.judge) for labelled in of_arm.values()):
         return None
     compared = pair[1:] if gate.contrast == "treatment" else pair
-    found = _contrast(gate, arms, own, mine, pair, rules)
-    why = _not_corrected(gate, mine, compared, rules)
-    against = _against(gate, found)
-    told = GateLabels(
-        corrected=why is None, control=len(mine[pair[0]].judge), treatment=len(mine[pair[1]].judge),
+    contrast = _contrast(gate, arms, own, of_arm, pair, rules)
+    why = _not_corrected(gate, of_arm, compared, rules)
+    against = _against(gate, contrast)
+    row = GateLabels(
+        corrected=why is None,
+        control=len(of_arm[pair[0]].judge), treatment=len(of_arm[pair[1]].judge),
         judge=own.point, judge_lower=known(own.lower), judge_upper=known(own.upper),
-        people=known(found.point), people_lower=known(found.bounds.lower),
-        people_upper=known(found.bounds.upper), shift=known(found.shift),
-        shift_lower=known(found.moved.lower), shift_upper=known(found.moved.upper),
+        people=known(contrast.point), people_lower=known(contrast.bounds.lower),
+        people_upper=known(contrast.bounds.upper), shift=known(contrast.shift),
+        shift_lower=known(contrast.moved.lower), shift_upper=known(contrast.moved.upper),
         contradict=against, why=why,
     )  # fmt: skip
     if why is not None:
-        return People(own, own, told, found)
+        return People(own, own, row, contrast)
     method = _method(gate.metric, own.method)
-    estimate = replace(own, point=found.point, lower=found.bounds.lower, upper=found.bounds.upper,
+    lower, upper = contrast.bounds
+    estimate = replace(own, point=contrast.point, lower=lower, upper=upper,
                        se=None, p_worse=None, p_better=None, method=method)  # fmt: skip
-    return People(own, estimate, told, found)
+    return People(own, estimate, row, contrast)
 
 
 def _method(metric: str, judge: Phrase) -> Phrase:
@@ -156,47 +158,50 @@ def _method(metric: str, judge: Phrase) -> Phrase:
 
 
 def _not_corrected(
-    gate: Gate, mine: Mapping[str, Known], compared: Sequence[str], rules: Evidence
+    gate: Gate, of_arm: Mapping[str, Known], compared: Sequence[str], rules: Evidence
 ) -> Reason | None:
     """Say why a gate keeps the judge's own estimate; None where it is corrected."""
     if rules.human_labels == "tell":
         return because("labels.tell")
     if gate.estimand == "per_user":
         return because("labels.per_user")
-    fewest = min(compared, key=lambda arm: mine[arm].units)
-    if mine[fewest].units < rules.min_clusters:
-        units = mine[fewest].units
+    fewest = min(compared, key=lambda arm: of_arm[arm].units)
+    if of_arm[fewest].units < rules.min_clusters:
+        units = of_arm[fewest].units
         return because("labels.few", arm=fewest, labels=units, least=rules.min_clusters)
     return None
 
 
-def _against(gate: Gate, found: Corrected) -> bool:
+def _against(gate: Gate, contrast: Corrected) -> bool:
     """Return whether people move the gate towards harm, and by more than chance."""
-    lower, upper = found.moved
+    lower, upper = contrast.moved
     return upper < 0 if gate.harm == "lower" else lower > 0
 
 
 def _contrast(
-    gate: Gate, arms: Arms, own: Estimate, mine: Mapping[str, Known], pair: tuple[str, str],
+    gate: Gate, arms: Arms, own: Estimate, of_arm: Mapping[str, Known], pair: tuple[str, str],
     rules: Evidence,
 ) -> Corrected:  # fmt: skip
     """Return the gate's contrast as people would give it; an arm without labels keeps its own."""
     both = zip((arms.control, arms.treatment), pair, strict=True)
-    zero, one = (arm_of(gate, arms, cells, mine[arm], rules) for cells, arm in both)
-    found = judge_error.contrast(gate.contrast, (own.point, own.lower, own.upper), one, zero)
+    control, treated = (arm_of(gate, arms, cells, of_arm[arm], rules) for cells, arm in both)
+    judged = (own.point, own.lower, own.upper)
+    contrast = judge_error.contrast(gate.contrast, judged, treated, control)
     low, high = (end * MOST[gate.metric] for end in RANGES[gate.contrast])
-    ends = (min(max(end, low), high) for end in found.bounds)
-    return found._replace(bounds=type(found.bounds)(*ends))
+    ends = (min(max(end, low), high) for end in contrast.bounds)
+    return contrast._replace(bounds=type(contrast.bounds)(*ends))
 
 
-def arm_of(gate: Gate, arms: Arms, cells: Cells, known: Known, rules: Evidence) -> judge_error.Arm:
+def arm_of(
+    gate: Gate, arms: Arms, cells: Cells, labelled: Known, rules: Evidence
+) -> judge_error.Arm:
     """Return an arm's mean as people would give it, and the judge's own.
 
     Args:
         gate: on the metric.
         arms: both arms' moments, for their unit.
         cells: the arm's.
-        known: its labelled samples.
+        labelled: its labelled samples.
         rules: confidence and floors.
     """
     alone = gate.model_copy(update={"contrast": "treatment", "estimand": "per_sample"})
@@ -204,27 +209,28 @@ def arm_of(gate: Gate, arms: Arms, cells: Cells, known: Known, rules: Evidence) 
     if own is None:
         return judge_error.Arm(judge_error.Level(0.0, 1.0, 0.0, 0.0), 0.0, 0.0, 0.0)
     level = judge_error.Level(own.point, 1.0, 0.0, 0.0)
-    if len(known.judge):
-        level = _level(gate.metric, own.point, known, rules)
+    if len(labelled.judge):
+        level = _level(gate.metric, own.point, labelled, rules)
     below, above = own.point - own.lower, own.upper - own.point
     return judge_error.Arm(level, own.point, below, above)
 
 
-def _level(metric: str, judged: float, known: Known, rules: Evidence) -> judge_error.Level:
+def _level(metric: str, judged: float, labelled: Known, rules: Evidence) -> judge_error.Level:
     """Return an arm's mean as people would give it."""
     if not is_binary(metric):
-        return judge_error.corrected_mean(judged, known.judge, known.human, known.cluster,
+        return judge_error.corrected_mean(judged, labelled.judge, labelled.human, labelled.cluster,
                                           confidence=rules.confidence)  # fmt: skip
-    passed = known.judge > 0
-    strata = (_counted(known, there) for there in (passed, ~passed))
+    passed = labelled.judge > 0
+    strata = (_counted(labelled, stratum) for stratum in (passed, ~passed))
     return judge_error.corrected_rate(judged, *strata, confidence=rules.confidence,
                                       icc_floor=rules.icc_floor)  # fmt: skip
 
 
-def _counted(known: Known, there: np.ndarray) -> judge_error.Labels:
+def _counted(labelled: Known, stratum: np.ndarray) -> judge_error.Labels:
     """Count labels, and passes among them, of what the judge said one thing about, per unit."""
-    n = np.bincount(known.cluster[there], minlength=known.units).astype(np.float64)
-    return judge_error.Labels(n, np.bincount(known.cluster[there], known.human[there], known.units))
+    cluster, human = labelled.cluster[stratum], labelled.human[stratum]
+    n = np.bincount(cluster, minlength=labelled.units).astype(np.float64)
+    return judge_error.Labels(n, np.bincount(cluster, human, labelled.units))
 
 
 def needed_labels(
@@ -238,13 +244,13 @@ def needed_labels(
         return None
     harm = 0 if gate.harm == "lower" else 1
     whole = abs(people.estimate.point - people.found.bounds[harm])
-    there = abs(people.found.shift - people.found.moved[harm])
-    if not (isfinite(whole) and there > 0):
+    of_labels = abs(people.found.shift - people.found.moved[harm])
+    if not (isfinite(whole) and of_labels > 0):
         return None
     z, more = special.ndtri(rules.confidence), special.ndtri(rules.power)
-    room = (abs(alternative - limit) * z / (z + more)) ** 2 - max(whole**2 - there**2, 0.0)
+    room = (abs(alternative - limit) * z / (z + more)) ** 2 - max(whole**2 - of_labels**2, 0.0)
     have = min([people.told.control, people.told.treatment][gate.contrast == "treatment" :])
-    if room <= 0 or have * there**2 / room > MOST_UNITS:
+    if room <= 0 or have * of_labels**2 / room > MOST_UNITS:
         return None
-    total = ceil(have * there**2 / room)
+    total = ceil(have * of_labels**2 / room)
     return Needed("labels", total, total - have) if total > have else None

@@ -91,20 +91,21 @@ def days_of(
         RunsError: a metric holds NaN or an infinite value, or a store is damaged.
         PlanError: a run has a guardian profile that the plan does not have.
     """
-    mine = [run for run in infos_of(source) if run.arm in arms and run.n]
+    sampled_runs = [run for run in infos_of(source) if run.arm in arms and run.n]
     last = local(until, zone)
     first = since or last - timedelta(plan.monitoring.window_days - 1)
     window = Window(min(first, last), last, zone)
-    runs = [run for run in mine if window.has(run)]
+    runs = [run for run in sampled_runs if window.has(run)]
     scanned = found_in(source, arms, plan, runs, window)
     table = _by_day(scanned.table, runs, window)
-    there = sorted(label for label in table.keys["day"].labels if label)
-    window = replace(window, first=date.fromisoformat(there[0])) if there else window
+    sampled_days = sorted(label for label in table.keys["day"].labels if label)
+    window = replace(window, first=date.fromisoformat(sampled_days[0])) if sampled_days else window
     shares = (counting or partial(_counted, source))(arms, unit=scanned.unit)
     return Days(
-        dates=window.dates if there else (), zone=zone, unit=scanned.unit, named=scanned.named,
+        dates=window.dates if sampled_days else (), zone=zone,
+        unit=scanned.unit, named=scanned.named,
         table=table, tags=scanned.tags, ranked=scanned.ranked, runs=by_time(runs),
-        shares=shares, undated=sum(run.n for run in mine if run.started_at is None),
+        shares=shares, undated=sum(run.n for run in sampled_runs if run.started_at is None),
     )  # fmt: skip
 
 
@@ -123,14 +124,15 @@ def of_dates(days: Days, table: MomentTable, dates: Collection[date]) -> MomentT
         dates: of the window; a run that goes on for days is only in all of them together.
     """
     arm, run = table.keys["arm"], table.keys["run_id"]
-    wanted = {
+    chosen = {
         (info.arm, info.run_id) for info in days.runs
         if (len(dates) == len(days.dates) if is_long(info) else days.day_of(info) in dates)
     }  # fmt: skip
-    known = np.array(
-        [[(name, run_id) in wanted for run_id in run.labels] for name in arm.labels], bool
+    is_chosen = np.array(
+        [[(name, run_id) in chosen for run_id in run.labels] for name in arm.labels], bool
     )
-    return table.take(known[arm.codes, run.codes] if known.size else np.zeros(0, dtype=bool))
+    taken = is_chosen[arm.codes, run.codes] if is_chosen.size else np.zeros(0, dtype=bool)
+    return table.take(taken)
 
 
 # --- by day ---------------------------------------------------------------------------------------
@@ -144,13 +146,13 @@ def _by_day(table: MomentTable, runs: Sequence[RunInfo], window: Window) -> Mome
         own = np.array([-1 if label is None else int(label) for label in at.labels], np.int64)
         days = np.where(days == _OWN, own[at.codes] if len(own) else -1, days)
     dates = window.dates
-    there = (days >= 0) & (days < len(dates))
-    used, codes = np.unique(days[there], return_inverse=True)
+    in_window = (days >= 0) & (days < len(dates))
+    used, codes = np.unique(days[in_window], return_inverse=True)
     labels = tuple(dates[int(place)].isoformat() for place in used)
     keys: Mapping[str, Key] = {
-        name: key for name, key in table.take(there).keys.items() if name != AT
+        name: key for name, key in table.take(in_window).keys.items() if name != AT
     }
-    return replace(table.take(there), keys={**keys, "day": Key(codes.astype(np.int64), labels)})
+    return replace(table.take(in_window), keys={**keys, "day": Key(codes.astype(np.int64), labels)})
 
 
 _OWN: Final = -2  # the days of a run's samples are their own

@@ -94,19 +94,19 @@ def _parts(
     days: Days, arm: str, metric: str, sampled: NDArray[np.bool_]
 ) -> Iterator[tuple[NDArray[np.int64], Sums]]:
     """Yield the days that have values, all at once or, of very many people, one after the other."""
-    there = np.flatnonzero(sampled)
+    sampled_days = np.flatnonzero(sampled)
     part = days.table.where(arm=arm)
     cluster = part.keys["cluster"]
     if len(days.dates) * len(cluster.labels) <= DENSE:
         sums = day_sums_of(days, arm, metric)
         within = np.broadcast_to(sums.within, sums.n.shape)[sampled]
-        yield there, Sums(sums.n[sampled], sums.total[sampled], within)
+        yield sampled_days, Sums(sums.n[sampled], sums.total[sampled], within)
         return
     at, cells = _days_at(days, part), part.metrics[metric]
-    for day in there:
-        mine = at == day
-        used, codes = np.unique(cluster.codes[mine], return_inverse=True)
-        units = cells.take(mine).pooled(codes, len(used))
+    for day in sampled_days:
+        of_day = at == day
+        used, codes = np.unique(cluster.codes[of_day], return_inverse=True)
+        units = cells.take(of_day).pooled(codes, len(used))
         yield np.array([day]), Sums(units.n[None], units.total[None], units.m2[None])
 
 

@@ -117,9 +117,9 @@ def _asked(plan: Plan) -> tuple[str, ...]:
     return tuple(tag for tag in named if tag)
 
 
-def _there(wanted: Sequence[str], tagged: Mapping[tuple[str, str], int]) -> list[str]:
-    there = {tag for _, tag in tagged}
-    return [spelled_as_there(tag, there) for tag in wanted]
+def _spelled(tags: Sequence[str], tagged: Mapping[tuple[str, str], int]) -> list[str]:
+    spellings = {tag for _, tag in tagged}
+    return [spelled_as_there(tag, spellings) for tag in tags]
 
 
 def found_in(
@@ -127,10 +127,10 @@ def found_in(
     window: Window,
 ) -> Found:  # fmt: skip
     """Sum the runs of a window up, from the source's rows or sums."""
-    values, wanted = _Values.of(plan, runs), _asked(plan)
+    values, tags = _Values.of(plan, runs), _asked(plan)
     if isinstance(source, Stored):
-        return _of_store(source, arms, runs, values, window, wanted)
-    return _of_rows(source, arms, runs, values, window, wanted)
+        return _of_store(source, arms, runs, values, window, tags)
+    return _of_rows(source, arms, runs, values, window, tags)
 
 
 # --- from rows ------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def found_in(
 
 def _of_rows(
     samples: Samples, arms: tuple[str, str], runs: Sequence[RunInfo], values: _Values,
-    window: Window, wanted: Sequence[str],
+    window: Window, asked_tags: Sequence[str],
 ) -> Found:  # fmt: skip
     """Scan the rows of the window once; what of them is no day's is left out later."""
     frame = samples.frame().filter(nw.col("arm").is_in(arms))
@@ -152,7 +152,7 @@ def _of_rows(
         frame = frame.filter(own | nw.col("run_id").is_in(short))
     counts, tagged = _counts(frame, arms), tag_counts(frame)
     unit, named = choose_unit(counts)
-    tags, ranked = listed_tags(tagged, counts, arms, also=_there(wanted, tagged))
+    tags, ranked = listed_tags(tagged, counts, arms, also=_spelled(asked_tags, tagged))
     metrics = metric_expressions(
         timeout_cap_ms=values.timeout_cap_ms, slow_above_ms=values.slow_above_ms,
         latency_cap_ms=values.latency_cap_ms, tags=tags or NO_TAGS,
@@ -186,36 +186,36 @@ def _counts(frame: nw.LazyFrame[Any], arms: tuple[str, str]) -> dict[str, Count]
 
 def _of_store(
     stored: Stored, arms: tuple[str, str], runs: Sequence[RunInfo], values: _Values,
-    window: Window, wanted: Sequence[str],
+    window: Window, asked_tags: Sequence[str],
 ) -> Found:  # fmt: skip
     """Add the stored days' sums up; rows are read where sums were made with other values."""
     names = set(map(name_of, runs))
-    kept = [run for run in stored.kept if name_of(run.info) in names]
+    stored_runs = [run for run in stored.kept if name_of(run.info) in names]
     places = tuple(
         place for place in stored.places
         if any(name_of(run.info) in names for run in place.day.runs)
     )  # fmt: skip
-    counts = counts_of(kept, arms)
+    counts = counts_of(stored_runs, arms)
     unit, named = choose_unit(counts)
     made = (values.timeout_cap_ms, values.slow_above_ms, values.latency_cap_ms)
-    usable = all(fits(place.day, kept, unit, made) for place in places)
-    if not kept or stored.cut or not usable or any(map(is_long, runs)):
+    usable = all(fits(place.day, stored_runs, unit, made) for place in places)
+    if not stored_runs or stored.cut or not usable or any(map(is_long, runs)):
         for place in places:
             place.check_rows()
-        return _of_rows(from_runs(stored.runs), arms, runs, values, window, wanted)
-    tagged = _tagged(kept)
-    tags, ranked = listed_tags(tagged, counts, arms, also=_there(wanted, tagged))
+        return _of_rows(from_runs(stored.runs), arms, runs, values, window, asked_tags)
+    tagged = _tagged(stored_runs)
+    tags, ranked = listed_tags(tagged, counts, arms, also=_spelled(asked_tags, tagged))
     columns = {name: name for name in METRICS if name not in {"issue", "slow", "latency_ms"}}
     columns |= {f"issue:{tag}": f"issue:{tag}" for tag in tags or NO_TAGS}
     columns["slow"] = f"slow:{values.slow_above_ms:g}"
     columns["latency_ms"] = capped(values.latency_cap_ms)
-    table = Sums(places, kept, arms, unit).moments(f"moments{SUMS}", columns)
+    table = Sums(places, stored_runs, arms, unit).moments(f"moments{SUMS}", columns)
     return Found(table, unit, named, tags, ranked)
 
 
-def _tagged(kept: Sequence[StoredRun]) -> dict[tuple[str, str], int]:
+def _tagged(stored_runs: Sequence[StoredRun]) -> dict[tuple[str, str], int]:
     tagged: dict[tuple[str, str], int] = {}
-    for run in kept:
+    for run in stored_runs:
         for tag, n in run.tags.items():
             tagged[run.info.arm, tag] = tagged.get((run.info.arm, tag), 0) + n
     return tagged

@@ -149,8 +149,8 @@ def check_folder(folder: Path) -> None:
     Raises:
         UsageError: it does.
     """
-    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set[str]()
-    if folder.is_file() or (there and not {MANIFEST, LOCK} & there):
+    entries = {path.name for path in folder.iterdir()} if folder.is_dir() else set[str]()
+    if folder.is_file() or (entries and not {MANIFEST, LOCK} & entries):
         raise UsageError(
             "{folder} is no store: it has no {manifest}; name a new folder or a store.",
             folder=folder, manifest=MANIFEST,
@@ -214,8 +214,8 @@ class Place:
             raise _damaged(path)
         buffer, options = pa.py_buffer(data), pa.ipc.IpcReadOptions(use_threads=False)
         if columns is not None:
-            there = pa.ipc.open_file(buffer).schema.names
-            options.included_fields = [at for at, name in enumerate(there) if name in columns]
+            stored = pa.ipc.open_file(buffer).schema.names
+            options.included_fields = [at for at, name in enumerate(stored) if name in columns]
         return pa.ipc.open_file(buffer, options=options).read_all()
 
     def check_rows(self) -> None:
@@ -301,11 +301,11 @@ def grouped(table: MomentTable, *names: str) -> MomentTable:
     place = np.zeros(len(table.rows), dtype=np.int64)
     for name, size in zip(names, sizes, strict=True):
         place = place * size + table.keys[name].codes
-    there, codes = np.unique(place, return_inverse=True)
+    groups, codes = np.unique(place, return_inverse=True)
     keys: dict[str, Key] = {}
     for name, size in reversed(list(zip(names, sizes, strict=True))):
-        keys[name] = Key(there % size, table.keys[name].labels)
-        there //= size
-    metrics = {name: cells.pooled(codes, len(there)) for name, cells in table.metrics.items()}
-    rows = np.bincount(codes, table.rows, len(there)).astype(np.float64, copy=False)
+        keys[name] = Key(groups % size, table.keys[name].labels)
+        groups //= size
+    metrics = {name: cells.pooled(codes, len(groups)) for name, cells in table.metrics.items()}
+    rows = np.bincount(codes, table.rows, len(groups)).astype(np.float64, copy=False)
     return MomentTable({name: keys[name] for name in names}, rows, metrics)

@@ -96,11 +96,12 @@ class Source(NamedTuple):
 
     def take(self, repetition: int) -> Source:
         """Return one repetition."""
-        seen, due = (Quadratic(*(_one_of(part, repetition) for part in whole))
+        variance, expected = (Quadratic(*(_one_of(part, repetition) for part in whole))
                      for whole in (self.seen, self.due))  # fmt: skip
         freedom = (_one_of(df, repetition) for df in (self.df_one, self.df_zero, self.df_both))
-        one, zero = (_one_of(share, repetition) for share in self.shares)
-        return Source(self.kind, self.groups, seen, due, *freedom, shares=(one, zero))
+        treated, control = (_one_of(share, repetition) for share in self.shares)
+        shares = (treated, control)
+        return Source(self.kind, self.groups, variance, expected, *freedom, shares=shares)
 
 
 def _one_of(value: Floats, repetition: int) -> Floats:
@@ -182,8 +183,8 @@ class Compared(NamedTuple):
     def take(self, repetition: int) -> Compared:
         """Return one repetition."""
         beyond = tuple(source.take(repetition) for source in self.beyond)
-        one, zero = self.one.take(repetition), self.zero.take(repetition)
-        return self._replace(one=one, zero=zero, beyond=beyond)
+        treated, control = self.one.take(repetition), self.zero.take(repetition)
+        return self._replace(one=treated, zero=control, beyond=beyond)
 
 
 def alike(n: Floats, *, binary: bool) -> Floats:
@@ -193,11 +194,11 @@ def alike(n: Floats, *, binary: bool) -> Floats:
     p in each has the variance of a share of G·h samples, p(1 − p)/(G·h): so score and exact bounds
     and floors of the correlation hold for it as they do for samples.
     """
-    there = n > 0
-    inverse = np.divide(1.0, n, out=np.zeros_like(n), where=there).sum(axis=-1, keepdims=True)
-    units = there.sum(axis=-1, keepdims=True)
+    sampled = n > 0
+    inverse = np.divide(1.0, n, out=np.zeros_like(n), where=sampled).sum(axis=-1, keepdims=True)
+    units = sampled.sum(axis=-1, keepdims=True)
     size = np.divide(units, inverse, out=np.ones_like(inverse), where=inverse > 0)
-    return np.where(there, size if binary else 1.0, 0.0)
+    return np.where(sampled, size if binary else 1.0, 0.0)
 
 
 def per_user(arms: Compared, *, binary: bool) -> Compared:
@@ -206,8 +207,8 @@ def per_user(arms: Compared, *, binary: bool) -> Compared:
     if binary:
         return arms._replace(one=both[0], zero=both[1])
     if arms.kind == "crossed":
-        there = ((both[0].n > 0) & (both[1].n > 0)).astype(np.float64)
-        both = [Sums(arm.n * there, arm.total * there) for arm in both]
+        answered = ((both[0].n > 0) & (both[1].n > 0)).astype(np.float64)
+        both = [Sums(arm.n * answered, arm.total * answered) for arm in both]
     kind = SINGLE.get(arms.kind, arms.kind)
     return arms._replace(one=both[0], zero=both[1], kind=kind)
 
@@ -249,11 +250,11 @@ def read_design(arms: Arms, contrast: str) -> tuple[Arms, Design]:
     by clusters, some of them in both arms.
     """
     n0, n1 = arms.control.n, arms.treatment.n
-    both, known = (n0 > 0) & (n1 > 0), arms.unit != "sample"
-    counts = (int((n0 > 0).sum()), int((n1 > 0).sum()), int(both.sum())) if known else (0, 0, 0)
+    both, has_units = (n0 > 0) & (n1 > 0), arms.unit != "sample"
+    counts = (int((n0 > 0).sum()), int((n1 > 0).sum()), int(both.sum())) if has_units else (0, 0, 0)
     if contrast == "treatment":
         return arms, Design("one_arm", arms.unit, *counts)
-    if not known:
+    if not has_units:
         return arms, Design("independent", arms.unit, *counts)
     single = max(n0.max(initial=0), n1.max(initial=0)) <= 1
     if not both.any():
@@ -266,8 +267,8 @@ def read_design(arms: Arms, contrast: str) -> tuple[Arms, Design]:
 
 def compared(arms: Arms, kind: Kind) -> Compared:
     """Return a review's arms as one repetition."""
-    one, zero = _sums(arms.treatment), _sums(arms.control)
-    return Compared(one, zero, kind, arms.unit, arms.beyond)
+    treated, control = _sums(arms.treatment), _sums(arms.control)
+    return Compared(treated, control, kind, arms.unit, arms.beyond)
 
 
 def _sums(cells: Cells) -> Sums:

@@ -129,12 +129,12 @@ def contrasts(gates: Sequence[Named], pair: tuple[str, str], rules: Evidence) ->
         rules: how evidence is judged.
     """
     tested = [_tested(named, pair, rules) for named in gates]
-    due = [part for part in tested if part.steps is not None]
-    weights = [float(max(len(due) - 1, 1) if part is due[0] else 1) for part in due]
+    testable = [part for part in tested if part.steps is not None]
+    weights = [float(max(len(testable) - 1, 1) if part is testable[0] else 1) for part in testable]
     adjusted = [
-        weighted_holm([part.steps[k].p for part in due if part.steps], weights) for k in (0, 1)
+        weighted_holm([part.steps[k].p for part in testable if part.steps], weights) for k in (0, 1)
     ]
-    p_of = {part.of.key: both for part, *both in zip(due, *adjusted, strict=True)}
+    p_of = {part.of.key: both for part, *both in zip(testable, *adjusted, strict=True)}
     return tuple(_judged(part, p_of.get(part.of.key)) for part in tested)
 
 
@@ -142,13 +142,13 @@ def _tested(of: Named, pair: tuple[str, str], rules: Evidence) -> _Tested:
     """Return a gate run by run, and its steps where the runs allow a test."""
     metric = metric_of(of.gate, of.subject)
     control, treatment = (joined(of.stages, arm, metric) for arm in pair)
-    arms, told = [treatment], treatment.told
+    arms, ordered = [treatment], treatment.told
     if of.gate.contrast != "treatment":
-        told = told and control.told
+        ordered = ordered and control.told
         runs = min(len(control.n), len(treatment.n))
         arms = [control.blocks(runs), treatment.blocks(runs)]
     listed = _listed(of.gate, metric, arms, rules)
-    if not told:
+    if not ordered:
         return _Tested(of, listed, because("drift.no_order", gate=of.name))
     splits = _splits(arms, rules.runs_averaged)
     if len(listed) < MIN_RUNS or not splits:
@@ -233,10 +233,11 @@ def _listed(
 ) -> tuple[RunContrast, ...]:
     """Estimate the contrast within each run, its samples taken as independent."""
     new, old = arms[-1], arms[0]
-    one, zero = (Sums(s.n[:, None], s.total[:, None], s.within[:, None]) for s in (new, old))
+    treated, control = (Sums(s.n[:, None], s.total[:, None], s.within[:, None]) for s in (new, old))
     kind = "one_arm" if gate.contrast == "treatment" else "independent"
     with np.errstate(all="ignore"):  # a run of one sample, or without events, has no bound
-        found = estimate_many(gate, Compared(one, zero, kind, "sample"), rules, metric=metric)
+        both_arms = Compared(treated, control, kind, "sample")
+        contrasts = estimate_many(gate, both_arms, rules, metric=metric)
     both = len(arms) > 1
     return tuple(
         RunContrast(
@@ -245,7 +246,8 @@ def _listed(
             n_control=int(old.n[k]) if both else 0, n_treatment=int(new.n[k]),
             control=float(old.total[k] / old.n[k]) if both else None,
             treatment=float(new.total[k] / new.n[k]),
-            point=known(found.point[k]), lower=known(found.lower[k]), upper=known(found.upper[k]),
+            point=known(contrasts.point[k]),
+            lower=known(contrasts.lower[k]), upper=known(contrasts.upper[k]),
         )
         for k in range(len(new.n))
     )  # fmt: skip

@@ -154,16 +154,16 @@ def _of_quantiles(gate: Gate, arms: Arms, rules: Evidence) -> Estimate | None:
     """Estimate the ratio of both arms' quantiles; every sample counts, with or without a pair."""
     design = read_design(arms, gate.contrast)[1]
     both = compared(arms, design.kind)
-    found = ratio_of_quantiles(arms, both, gate.quantile or 0.5, rules)
-    if np.isnan(found.point):
+    ratio = ratio_of_quantiles(arms, both, gate.quantile or 0.5, rules)
+    if np.isnan(ratio.point):
         return None
     shown = varied(both, gate.contrast, np.ones(1))
     return Estimate(
-        found.point, found.lower, found.upper, rules.confidence,
+        ratio.point, ratio.lower, ratio.upper, rules.confidence,
         title(ORDER_STATISTICS, shown), design,
         _counted(gate, arms.control), _counted(gate, arms.treatment),
         cap=_cap(both, None, rules),
-        least=None if any(row.adds for row in shown) else (found.least, found.units),
+        least=None if any(row.adds for row in shown) else (ratio.least, ratio.units),
     )  # fmt: skip
 
 
@@ -219,9 +219,9 @@ def proves(
     breach. An infinite bound proves nothing. Arrays give arrays.
     """
     worst, best, sign = (lower, upper, 1.0) if harm == "lower" else (upper, lower, -1.0)
-    kept = np.isfinite(worst) & (sign * np.subtract(worst, limit) > 0)
-    broken = np.isfinite(best) & (sign * np.subtract(best, limit) < 0) & ~kept
-    return kept, broken
+    holds = np.isfinite(worst) & (sign * np.subtract(worst, limit) > 0)
+    broken = np.isfinite(best) & (sign * np.subtract(best, limit) < 0) & ~holds
+    return holds, broken
 
 
 def first(value: Floats | float) -> float:

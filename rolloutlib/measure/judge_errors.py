@@ -77,9 +77,9 @@ def judge_errors(compared: Comparison, gates: Iterable[Gate]) -> tuple[JudgeErro
             continue
         arms = summed(compared, gate, compared.gate(gate)).arms
         for arm, cells in zip(compared.pair, _cells(arms), strict=True):
-            mine = labels.of(arm, metric)
-            if arms and cells is not None and cells.n.sum() and len(mine.judge):
-                rows.append(_errors(gate, arm, arms, cells, mine, compared.rules))
+            labelled = labels.of(arm, metric)
+            if arms and cells is not None and cells.n.sum() and len(labelled.judge):
+                rows.append(_errors(gate, arm, arms, cells, labelled, compared.rules))
     return tuple(rows)
 
 
@@ -88,23 +88,23 @@ def _cells(arms: Arms | None) -> tuple[Cells | None, Cells | None]:
 
 
 def _errors(
-    gate: Gate, arm: str, arms: Arms, cells: Cells, mine: Known, rules: Evidence
+    gate: Gate, arm: str, arms: Arms, cells: Cells, labelled: Known, rules: Evidence
 ) -> JudgeErrors:
-    whole = arm_of(gate, arms, cells, mine, rules)
+    whole = arm_of(gate, arms, cells, labelled, rules)
     judged, level = whole.judged, whole.level
     own = scaled(whole.below, whole.above, level.slope)
     below, above = (float(np.hypot(*part)) for part in
                     zip(own, (level.below, level.above), strict=True))  # fmt: skip
     row = JudgeErrors(
-        arm=arm, metric=gate.metric, samples=int(cells.n.sum()), labelled=len(mine.judge),
+        arm=arm, metric=gate.metric, samples=int(cells.n.sum()), labelled=len(labelled.judge),
         judge=judged, people=known(level.point), people_lower=known(max(level.point - below, 0.0)),
         people_upper=known(min(level.point + above, MOST[gate.metric])),
-        apart=float(np.sum(mine.human - mine.judge)) / len(mine.judge),
+        apart=float(np.sum(labelled.human - labelled.judge)) / len(labelled.judge),
     )  # fmt: skip
     if not is_binary(gate.metric):
-        return msgspec.structs.replace(row, selected_p=_score_p(cells, mine))
-    passed, said = mine.judge > 0, mine.human > 0
-    counts = [int(np.sum(a & b)) for a in (passed, ~passed) for b in (said, ~said)]
+        return msgspec.structs.replace(row, selected_p=_score_p(cells, labelled))
+    passed, approved = labelled.judge > 0, labelled.human > 0
+    counts = [int(np.sum(a & b)) for a in (passed, ~passed) for b in (approved, ~approved)]
     events = round(float(cells.total.sum()))
     sizes = (events, int(cells.n.sum()) - events)
     drawn = (int(passed.sum()), int((~passed).sum()))
@@ -128,29 +128,30 @@ def selected_scores(compared: Comparison, gate: Gate) -> Reason | None:
         return None
     both = [*zip(compared.pair, _cells(arms), strict=True)]
     for arm, cells in both[gate.contrast == "treatment" :]:
-        mine = labels.of(arm, "score")
-        p = _score_p(cells, mine) if cells is not None and len(mine.judge) else None
+        labelled = labels.of(arm, "score")
+        p = _score_p(cells, labelled) if cells is not None and len(labelled.judge) else None
         if p is not None and p < compared.rules.missing_p:
             return because("labels.selected_score", arm=arm, p=p)
     return None
 
 
-def _score_p(cells: Cells, mine: Known) -> float | None:
+def _score_p(cells: Cells, drawn: Known) -> float | None:
     """Test that the labelled samples' mean of the judge's scores is that of all.
 
     Labels may be drawn by whole units, whose scores are alike: the larger of both errors counts.
     """
-    size, labelled = float(cells.n.sum()), len(mine.judge)
+    size, size_drawn = float(cells.n.sum()), len(drawn.judge)
     mean = float(cells.total.sum()) / size
     spread = float((cells.m2 + cells.n * (cells.mean - mean) ** 2).sum()) / max(size - 1, 1.0)
-    error = spread * (1 / labelled - 1 / size)
-    sums = np.bincount(mine.cluster, mine.judge - mine.judge.mean())
-    drawn = len(np.unique(mine.cluster))
-    together = float(sums @ sums) / labelled**2 * drawn / max(drawn - 1, 1)
-    error = max(error, together * (1 - labelled / size))
+    error = spread * (1 / size_drawn - 1 / size)
+    sums = np.bincount(drawn.cluster, drawn.judge - drawn.judge.mean())
+    units = len(np.unique(drawn.cluster))
+    together = float(sums @ sums) / size_drawn**2 * units / max(units - 1, 1)
+    error = max(error, together * (1 - size_drawn / size))
     if error <= 0:
         return None
-    return normal_p_value((float(np.sum(mine.judge)) / labelled - mean) / error**0.5, "two-sided")
+    shift = float(np.sum(drawn.judge)) / size_drawn - mean
+    return normal_p_value(shift / error**0.5, "two-sided")
 
 
 def told_of(rows: Sequence[JudgeErrors], rules: Evidence) -> tuple[Reason, ...]:

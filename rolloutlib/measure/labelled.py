@@ -42,9 +42,10 @@ class Labels:
 
     def of(self, arm: str, metric: str) -> Known:
         """Return an arm's samples of which both tell the metric."""
-        there = (self.arm == arm) & ~np.isnan(self.judge[metric]) & ~np.isnan(self.human[metric])
-        _, codes = np.unique(self.cluster[there], return_inverse=True)
-        return Known(codes.astype(np.int64), self.judge[metric][there], self.human[metric][there])
+        labelled = (self.arm == arm) & ~np.isnan(self.judge[metric]) & ~np.isnan(self.human[metric])
+        _, codes = np.unique(self.cluster[labelled], return_inverse=True)
+        judge, human = self.judge[metric][labelled], self.human[metric][labelled]
+        return Known(codes.astype(np.int64), judge, human)
 
     def joined(self, others: Sequence[Labels]) -> Labels:
         """Return these with those of other stages; units of one name are one unit."""
@@ -94,17 +95,17 @@ def _scan(frame: nw.LazyFrame[Any], cluster: str | None) -> Labels:
     rows = labelled.select(nw.col("arm").cast(nw.String).alias("k_arm"), unit.alias("k_unit"),
                            *values)  # fmt: skip
     by = ("k_arm", "k_unit", *(f"v_{name}" for name in names))
-    found = collect(rows.group_by(*by).agg(nw.len().alias("n")))
-    again = numbers(found["n"]).astype(np.int64)
-    arm, units = (np.repeat(np.array(found[key].to_pylist(), dtype=object), again)
+    counted = collect(rows.group_by(*by).agg(nw.len().alias("n")))
+    again = numbers(counted["n"]).astype(np.int64)
+    arm, units = (np.repeat(np.array(counted[key].to_pylist(), dtype=object), again)
                   for key in ("k_arm", "k_unit"))  # fmt: skip
     own = np.array([unit is None for unit in units], dtype=np.bool_)
     units = np.array([f"{OWN}{place}" if alone else unit
                       for place, (unit, alone) in enumerate(zip(units, own, strict=True))],
                      dtype=object)  # fmt: skip
-    told = {name: np.repeat(numbers(found[f"v_{name}"]), again) for name in names}
-    order = np.lexsort((told["human_score"], told["human_passed"], told["score"], told["passed"],
-                        units.astype(str), arm.astype(str)))  # fmt: skip
-    judge = {metric: told[metric][order] for metric in HUMAN}
-    human = {metric: told[column][order] for metric, column in HUMAN.items()}
+    columns = {name: np.repeat(numbers(counted[f"v_{name}"]), again) for name in names}
+    by_values = (columns[name] for name in ("human_score", "human_passed", "score", "passed"))
+    order = np.lexsort((*by_values, units.astype(str), arm.astype(str)))  # the arm counts most
+    judge = {metric: columns[metric][order] for metric in HUMAN}
+    human = {metric: columns[column][order] for metric, column in HUMAN.items()}
     return Labels(arm[order], units[order], judge, human)

@@ -47,8 +47,8 @@ class Configuration(msgspec.Struct, frozen=True, omit_defaults=True):
     def equals(self, other: Configuration) -> bool | None:
         """Compare what both tell; None where they tell nothing in common."""
         pairs = ((self.flags, other.flags), (self.strategy, other.strategy))
-        told = [mine == its for mine, its in pairs if mine and its]
-        return all(told) if told else None
+        equal = [own == others for own, others in pairs if own and others]
+        return all(equal) if equal else None
 
 
 class Arm(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -59,9 +59,9 @@ class Arm(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def is_same(self, other: Arm) -> bool:
         """Whether both ran the same, in part at least; by name where the runs do not tell."""
-        pairs = [mine.equals(its) for mine in self.ran for its in other.ran]
-        told = [equal for equal in pairs if equal is not None]
-        return any(told) if told else self.name == other.name
+        pairs = [own.equals(others) for own in self.ran for others in other.ran]
+        comparable = [equal for equal in pairs if equal is not None]
+        return any(comparable) if comparable else self.name == other.name
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -77,7 +77,7 @@ class Series(msgspec.Struct, frozen=True):
     def is_same(self, other: Series) -> bool:
         """Whether a look at the other is one at this."""
         pairs = ((self.control, other.control), (self.treatment, other.treatment))
-        arms = all(_arm(mine).is_same(_arm(its)) for mine, its in pairs)
+        arms = all(_arm(own).is_same(_arm(others)) for own, others in pairs)
         return self.stage == other.stage and arms
 
 
@@ -199,8 +199,8 @@ def count(file: Path, series: Series, data: Data, number: int) -> bool:
         LooksError: as `number_of`, or the file cannot be written.
     """
     with _locked(file) as handle:
-        now, known = _number(_entries(file), series, data)
-        if known or now > number:
+        now, counted = _number(_entries(file), series, data)
+        if counted or now > number:
             return now <= number
         at = datetime.now(UTC).replace(microsecond=0)
         entry = _Entry(data=data.data, files=data.files, series=series, number=number, at=at)
@@ -223,13 +223,13 @@ def _append(file: Path, handle: int, line: bytes) -> None:
 
 def _number(entries: list[_Entry], series: Series, data: Data) -> tuple[int, bool]:
     """Return the number of the look at these data, and whether they were looked at before."""
-    last, seen = 0, list[tuple[int, _Entry]]()
+    last, looks = 0, list[tuple[int, _Entry]]()
     for entry in entries:
-        if series.is_same(entry.series) and not any(old.equals(entry) for _, old in seen):
+        if series.is_same(entry.series) and not any(old.equals(entry) for _, old in looks):
             last = max(last + 1, entry.number)  # files of two machines, put together, count both
-            seen.append((last, entry))
-    known = (number for number, entry in seen if entry.equals(data))
-    number = next(known, 0)
+            looks.append((last, entry))
+    numbers = (number for number, entry in looks if entry.equals(data))
+    number = next(numbers, 0)
     return (number, True) if number else (last + 1, False)
 
 
@@ -253,10 +253,10 @@ def _locked(file: Path) -> Generator[int]:
 @contextmanager
 def _unwritten(file: Path) -> Generator[None]:
     """Keep reviews that count at the same time from writing; what cannot be opened says so then."""
-    with ExitStack() as held:
+    with ExitStack() as lock:
         with suppress(OSError):
             handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-            held.callback(os.close, handle)
+            lock.callback(os.close, handle)
             fcntl.flock(handle, fcntl.LOCK_SH)
         yield
 

@@ -158,9 +158,9 @@ def _shares(
     size = len(table.keys["cluster"].labels)
     cells: list[Cells] = []
     for arm in pair:
-        mine = table.where(arm=arm)
-        codes, rows = mine.keys["cluster"].codes, mine.rows
-        chosen = mine.keys[by].codes == mine.keys[by].code(value)
+        of_arm = table.where(arm=arm)
+        codes, rows = of_arm.keys["cluster"].codes, of_arm.rows
+        chosen = of_arm.keys[by].codes == of_arm.keys[by].code(value)
         n, with_value = added(codes, rows, size), added(codes, rows * chosen, size)
         mean = np.divide(with_value, n, out=np.zeros(size), where=n > 0)
         cells.append(Cells(n, mean, n * mean * (1 - mean)))

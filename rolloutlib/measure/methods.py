@@ -250,8 +250,8 @@ def _one_mean_pattern(arms: Compared, limit: float, alternative: float) -> Patte
 
 def _clustered_mean(arms: Compared, rules: Evidence) -> Inference:
     n, total, _ = arms.one
-    seen = means.skewness_of(clusters.contributions(n, total, 0 * n, 0 * n))
-    return skewed(clusters.cluster_mean(n, total, kind="CR3"), arms.one.units, rules, seen)
+    skewness = means.skewness_of(clusters.contributions(n, total, 0 * n, 0 * n))
+    return skewed(clusters.cluster_mean(n, total, kind="CR3"), arms.one.units, rules, skewness)
 
 
 def _clustered_mean_pattern(arms: Compared, limit: float, alternative: float) -> Pattern:

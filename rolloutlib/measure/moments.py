@@ -250,13 +250,13 @@ def _cells(metric: str, place: str, sums: Any) -> Cells:  # noqa: ANN401
     """
     n, mean = (numbers(sums[f"{place}_{part}"]) for part in ("n", "mean"))
     var = mean * (1 - mean) if _binary(metric) else numbers(sums[f"{place}_var"])
-    known = n > 0
-    if not np.isfinite(mean[known] + var[known]).all():
+    has_values = n > 0
+    if not np.isfinite(mean[has_values] + var[has_values]).all():
         raise RunsError(
             "{metric} holds NaN or an infinite value; expected numbers, or nothing where there is "
             "none", metric=metric,
         )  # fmt: skip
-    return Cells(n, np.where(known, mean, 0.0), np.where(known, n * var, 0.0))
+    return Cells(n, np.where(has_values, mean, 0.0), np.where(has_values, n * var, 0.0))
 
 
 def key_of(column: Any) -> Key:  # noqa: ANN401

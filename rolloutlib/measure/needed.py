@@ -74,9 +74,9 @@ def needed(
     """
     if gate.estimand == "per_user" and arms.unit == "user":
         arms = arms.per_user(binary=is_binary(metric))
-    kept, _ = read_design(arms, gate.contrast)
+    complete, _ = read_design(arms, gate.contrast)
     return further(
-        gate, compared(kept, design.kind), metric=metric, limit=limit, alternative=alternative,
+        gate, compared(complete, design.kind), metric=metric, limit=limit, alternative=alternative,
         rules=rules,
     )  # fmt: skip
 
@@ -100,9 +100,9 @@ def needed_for_quantiles(
         return None
     total = fewest
     if isfinite(estimate.upper) and estimate.point > 0:
-        seen, room = log(estimate.upper / estimate.point), log(limit / alternative)
+        width, room = log(estimate.upper / estimate.point), log(limit / alternative)
         z, more = special.ndtri(np.array([rules.confidence, rules.power]))
-        total = max(total, have * (seen / room * float((z + more) / z)) ** 2)
+        total = max(total, have * (width / room * float((z + more) / z)) ** 2)
     if total > MOST_UNITS or ceil(total) <= have:
         return None
     return Needed(UNITS[estimate.design.unit], ceil(total), ceil(total) - int(have))
@@ -234,7 +234,7 @@ def _fewest_exact(arms: Compared, limit: float, alternative: float, rules: Evide
     repeats, (samples, units) = arms.repeats, (first(arms.one.n.sum()), first(arms.one.units))
     per_unit = samples / units if repeats else 1.0
     counts = arms.one.n[0], whole(arms.one.total[0], arms.one.n[0])
-    seen, used = (
+    effect, assumed = (
         (samples / effective.effective_sample_size(*counts, icc_floor=floor) if repeats else 1.0)
         for floor in (0.0, rules.icc_floor)
     )
@@ -243,12 +243,12 @@ def _fewest_exact(arms: Compared, limit: float, alternative: float, rules: Evide
         """Whether so many events in so many units still prove the limit."""
         n = round(total * per_unit)
         tails = special.stdtrit(np.array([max(n - 1, 1), max(total - 1, 1)]), rules.confidence)
-        effective = n / used * (float(tails[0] / tails[1]) ** 2 if repeats else 1.0)
+        effective = n / assumed * (float(tails[0] / tails[1]) ** 2 if repeats else 1.0)
         x = min(events / n, 1.0) * effective
         return proportions.clopper_pearson(x, effective, confidence=rules.confidence).upper < limit
 
     def chance(events: int, total: int) -> float:
-        return _at_most(events, round(total * per_unit), alternative, max(seen, 1.0))
+        return _at_most(events, round(total * per_unit), alternative, max(effect, 1.0))
 
     def units_for(events: int) -> int | None:
         return _first(lambda total: fits(events, total), 1)

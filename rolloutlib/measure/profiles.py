@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 __all__ = ["profiles_of", "slow_limit", "strictest"]
 
 
-def profiles_of(runs: Runs, arm: str, given: str | None) -> set[str]:
-    """Return the guardian profiles of an arm's runs; `given` is that of runs that name none."""
-    return {run.profile or given or "default" for run in runs.runs if run.arm == arm}
+def profiles_of(runs: Runs, arm: str, default: str | None) -> set[str]:
+    """Return the guardian profiles of an arm's runs; `default` is that of runs that name none."""
+    return {run.profile or default or "default" for run in runs.runs if run.arm == arm}
 
 
 def strictest(plan: GatesPlan, profiles: dict[str, set[str]]) -> tuple[str, Profile]:

@@ -68,9 +68,9 @@ def scan_prompts(frame: nw.LazyFrame[Any], arms: tuple[str, str], scale: float) 
 
 
 def _due(theirs: nw.Expr, scale: float) -> nw.Expr:
-    due = (theirs * scale + EDGE).floor()
+    rows = (theirs * scale + EDGE).floor()
     once = nw.when(theirs > 0).then(1.0).otherwise(0.0)
-    return nw.when(due >= 1).then(due).otherwise(once)
+    return nw.when(rows >= 1).then(rows).otherwise(once)
 
 
 def due_samples(theirs: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
@@ -91,9 +91,9 @@ class PromptCounts(NamedTuple):
 
 def prompt_counts(parts: Sequence[pa.Table], arm: str) -> PromptCounts:
     """Count an arm's prompts in stored tables of arm, prompt (a hash) and n."""
-    mine = [part.filter(pc.equal(part["arm"].cast(pa.string()), arm)) for part in parts]
-    hashes = np.concatenate([part["prompt"].to_numpy() for part in mine] or [np.empty(0)])
-    n = np.concatenate([part["n"].to_numpy() for part in mine] or [np.empty(0)])
+    of_arm = [part.filter(pc.equal(part["arm"].cast(pa.string()), arm)) for part in parts]
+    hashes = np.concatenate([part["prompt"].to_numpy() for part in of_arm] or [np.empty(0)])
+    n = np.concatenate([part["n"].to_numpy() for part in of_arm] or [np.empty(0)])
     different, place = np.unique(hashes.astype(np.uint64), return_inverse=True)
     return PromptCounts(different, np.bincount(place, n, len(different)).astype(np.float64))
 

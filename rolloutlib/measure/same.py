@@ -74,7 +74,7 @@ def unlike_prompts(runs: Runs, pair: tuple[str, str], differs: Collection[str]) 
     texts = {PROMPT_TEXT: PROMPT} if PROMPT_TEXT in runs.texts else {}
     named = {**dict.fromkeys(MATERIAL), **dict.fromkeys(labels_in(runs.extras)), **texts}
     blocks: list[Reason] = []
-    told: list[Reason] = []
+    doubts: list[Reason] = []
     for column, other in named.items():
         name = other or column
         if name in differs:
@@ -84,18 +84,18 @@ def unlike_prompts(runs: Runs, pair: tuple[str, str], differs: Collection[str]) 
             blocks.append(because("material.unlike", named=name, prompts=unlike, of=both,
                                   example=example))  # fmt: skip
         elif (silent := _silent(runs, pair, column)) is not None:
-            told.append(because("material.silent", named=name, arm=silent))
-    return Alike(tuple(blocks), tuple(told))
+            doubts.append(because("material.silent", named=name, arm=silent))
+    return Alike(tuple(blocks), tuple(doubts))
 
 
 def _by_prompt(runs: Runs, pair: tuple[str, str], column: str) -> tuple[int, int, str]:
     """Count the prompts of which both arms tell a column, and those of which they tell another."""
     old, new = (
-        f"list_sort(list_distinct(list(told) FILTER (arm = {quoted(arm)})))" for arm in pair
+        f"list_sort(list_distinct(list(value) FILTER (arm = {quoted(arm)})))" for arm in pair
     )
-    told = f'SELECT prompt_id, arm, "{column}"::VARCHAR AS told FROM samples'
-    by_prompt = f"""SELECT prompt_id, {old} AS old, {new} AS new FROM ({told})
-        WHERE told IS NOT NULL AND prompt_id IS NOT NULL GROUP BY prompt_id"""
+    values = f'SELECT prompt_id, arm, "{column}"::VARCHAR AS value FROM samples'
+    by_prompt = f"""SELECT prompt_id, {old} AS old, {new} AS new FROM ({values})
+        WHERE value IS NOT NULL AND prompt_id IS NOT NULL GROUP BY prompt_id"""
     query = f"""SELECT count(*), count(*) FILTER (old <> new), min(prompt_id) FILTER (old <> new)
         FROM ({by_prompt}) WHERE len(old) > 0 AND len(new) > 0"""
     both, unlike, example = _row(runs, query)
@@ -126,13 +126,13 @@ def copied(runs: Runs, pair: tuple[str, str]) -> Alike:
     equal, before, after = _row(
         runs, f"SELECT sum(least(old, new)), sum(old), sum(new) FROM ({cells})"
     )
-    known, different = _row(runs, """SELECT count(latency_ms) / greatest(count(*), 1),
+    timed_share, different = _row(runs, """SELECT count(latency_ms) / greatest(count(*), 1),
         count(DISTINCT latency_ms) / greatest(count(latency_ms), 1) FROM samples
         WHERE prompt_id IS NOT NULL AND NOT coalesce(error, false)""")  # fmt: skip
     rows = int(min(before or 0, after or 0))
     share = int(equal or 0) / rows if rows else 0.0
     facts = {"rows": int(equal or 0), "of": rows, "share": share}
-    timed = known >= FINE
+    timed = timed_share >= FINE
     if timed and share >= (COPIED if 2 * different >= FINE else NEARLY):
         return Alike(blocks=(because("pair.copied", **facts),))
     if not timed and share == 1:
@@ -160,8 +160,8 @@ def unpriced(runs: Runs, pair: tuple[str, str]) -> dict[str, Reason]:
     doubts: dict[str, Reason] = {}
     for column in COUNTED:
         totals = (f'sum("{column}") FILTER (arm = {quoted(arm)})' for arm in pair)
-        told = dict(zip(pair, _row(runs, f"SELECT {', '.join(totals)} FROM samples"), strict=True))
-        nothing = [arm for arm, total in told.items() if total == 0]
+        row = _row(runs, f"SELECT {', '.join(totals)} FROM samples")
+        nothing = [arm for arm, total in zip(pair, row, strict=True) if total == 0]
         if len(nothing) == 1:
             doubts[column] = because("pair.unpriced", field=column, arm=nothing[0])
     return doubts
@@ -177,8 +177,8 @@ def same_arm(runs: Runs, pair: tuple[str, str]) -> tuple[Reason, ...]:
     if ARM not in runs.extras:
         return ()
     query = f'SELECT arm, any_value("{ARM}") FROM samples WHERE "{ARM}" IS NOT NULL GROUP BY arm'
-    said = dict(runs.relation.query("samples", query).fetchall())
-    control, treatment = (said.get(arm) for arm in pair)
+    label_of = dict(runs.relation.query("samples", query).fetchall())
+    control, treatment = (label_of.get(arm) for arm in pair)
     if control is None or treatment is None:
         return ()
     if control == treatment or (control.lower(), treatment.lower()) == SWAPPED:
@@ -205,5 +205,5 @@ def several(runs: Runs, names: Mapping[str, str]) -> tuple[Reason, ...]:
 
 
 def _row(runs: Runs, query: str) -> Sequence[Any]:
-    found = runs.relation.query("samples", query).fetchone()
-    return found or ()
+    row = runs.relation.query("samples", query).fetchone()
+    return row or ()

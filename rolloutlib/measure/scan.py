@@ -140,7 +140,7 @@ class Measured:
 def measure(  # noqa: PLR0913 -- each decides what is counted
     samples: Samples, arms: tuple[str, str], *,
     timeout_cap_ms: float, slow_above_ms: float, latency_cap_ms: float, apart: bool = False,
-    wanted: Wanted = ANY_ISSUE, segments: Sequence[str] = (), tails: Sequence[float] = (),
+    issues: Wanted = ANY_ISSUE, segments: Sequence[str] = (), tails: Sequence[float] = (),
     within: Sequence[str] = ("passed",),
 ) -> Measured:  # fmt: skip
     """Measure both arms.
@@ -152,7 +152,7 @@ def measure(  # noqa: PLR0913 -- each decides what is counted
         slow_above_ms: samples slower than this count as `slow`.
         latency_cap_ms: what the moments of `latency_ms` count of a slower sample.
         apart: whether samples without user and prompt stay clusters of their own, for the slope.
-        wanted: what decides which issue the top-issue gate is about.
+        issues: what decides which issue the top-issue gate is about.
         segments: those that the plan names; the samples' own are measured in any case.
         within: metrics of each segment.
         tails: quantiles of the latency beyond which each arm's samples are counted.
@@ -163,8 +163,8 @@ def measure(  # noqa: PLR0913 -- each decides what is counted
     frame = samples.frame().filter(nw.col("arm").is_in(arms))
     counts, tagged = _counts(frame, arms), tag_counts(frame)
     unit, named = choose_unit(counts)
-    subject = settled(tagged, arms[0], wanted) or _choice(frame, arms, unit, tagged, wanted)
-    tags, ranked = listed_tags(tagged, counts, arms, also=also_listed(subject, wanted, tagged))
+    subject = settled(tagged, arms[0], issues) or _choice(frame, arms, unit, tagged, issues)
+    tags, ranked = listed_tags(tagged, counts, arms, also=also_listed(subject, issues, tagged))
     metrics = metric_expressions(
         timeout_cap_ms=timeout_cap_ms, slow_above_ms=slow_above_ms, latency_cap_ms=latency_cap_ms,
         tags=tags or NO_TAGS, scorers=filter(is_scorer, samples.extras),
@@ -197,27 +197,27 @@ def measure(  # noqa: PLR0913 -- each decides what is counted
         if subject is None or subject.choosers is None:
             return whole
         metric, others = f"issue:{subject.tag}", split(frame, subject.choosers, leaving)[1]
-        one, by_run = {metric: metrics[metric]}, {"arm": "arm", "run_id": "run_id"}
+        metrics_left, by_run = {metric: metrics[metric]}, {"arm": "arm", "run_id": "run_id"}
         shared = overlap_of(scan(others, {}, by=by_run | units)) if whole.overlap else None
-        return replace(whole, table=scan(others, one, by=units),
-                       by_run=scan(others, one, by=by_run), overlap=shared)  # fmt: skip
+        return replace(whole, table=scan(others, metrics_left, by=units),
+                       by_run=scan(others, metrics_left, by=by_run), overlap=shared)  # fmt: skip
 
     return without_choosers(whole, arms, rest)
 
 
 def _choice(
     frame: nw.LazyFrame[Any], arms: tuple[str, str], unit: Unit,
-    tagged: Mapping[tuple[str, str], int], wanted: Wanted,
+    tagged: Mapping[tuple[str, str], int], issues: Wanted,
 ) -> Subject | None:  # fmt: skip
     """Let a held-out part of the control choose the issue."""
     control = arms[0]
-    if not wanted.open or all(arm != control for arm, _ in tagged):
+    if not issues.open or all(arm != control for arm, _ in tagged):
         return None
-    mine, column = frame.filter(nw.col("arm") == control), CHOOSING.get(unit, CLUSTERS[unit])
-    there = mine.drop_nulls(column).select(column).unique()
-    names: list[str] = [] if unit == "sample" else collect(there)[column].to_pylist()
+    of_control, column = frame.filter(nw.col("arm") == control), CHOOSING.get(unit, CLUSTERS[unit])
+    named_units = of_control.drop_nulls(column).select(column).unique()
+    names: list[str] = [] if unit == "sample" else collect(named_units)[column].to_pylist()
     choosers = choosers_of(column, unit, names)
-    chose, rest = split(mine, choosers, arms[:1])
+    chose, rest = split(of_control, choosers, arms[:1])
     if unit == "sample":
         count, others = (collect(part.select(nw.len()))[0][0].as_py() for part in (chose, rest))
         choosers = replace(choosers, count=count, units=count + others)
@@ -307,11 +307,11 @@ def choose_unit(counts: Mapping[str, Count]) -> tuple[Unit, float]:
     ('prompt', 0.75)
     """
     every = counts.values()
-    known: dict[Unit, list[int]] = {"cluster": [count.with_cluster for count in every],
+    naming: dict[Unit, list[int]] = {"cluster": [count.with_cluster for count in every],
                                     "user": [count.with_user for count in every],
                                     "prompt": [count.with_prompt for count in every]}  # fmt: skip
     sizes = [max(count.samples, 1) for count in every]
-    for unit, carrying in known.items():
+    for unit, carrying in naming.items():
         shares = [n / size for n, size in zip(carrying, sizes, strict=True)]
         if max(shares) > 0:
             return unit, min(shares)

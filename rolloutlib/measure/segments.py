@@ -126,24 +126,24 @@ def _parts(
 
 
 def unseen_segments(
-    rules: Evidence, known: Collection[str], measured: Measured
+    rules: Evidence, columns: Collection[str], measured: Measured
 ) -> tuple[Reason, ...]:
     """Say why segments that the plan names are not in the review.
 
     Args:
         rules: which segments.
-        known: those that the source names.
+        columns: those that the source names.
         measured: what the scan of the samples gave.
     """
-    labels = labels_in(known)
+    labels = labels_in(columns)
     return tuple(filter(None, (_unseen(name, labels, measured) for name in rules.segments)))
 
 
-def _unseen(name: str, known: Collection[str], measured: Measured) -> Reason | None:
+def _unseen(name: str, columns: Collection[str], measured: Measured) -> Reason | None:
     if name in OWN:  # many sources have none, and no plan needs to say so
         return None
-    if name not in known:
-        near = get_close_matches(name, known, n=1)
+    if name not in columns:
+        near = get_close_matches(name, columns, n=1)
         if near:
             return because("segments.misspelled", segment=name, near=near[0])
         return because("segments.unmapped", segment=name)

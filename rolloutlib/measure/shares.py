@@ -86,9 +86,9 @@ def _tags(frame: nw.LazyFrame[Any]) -> MomentTable | None:
 
 def tags_of(table: MomentTable, arm: str) -> dict[tuple[str, ...], int]:
     """Return how many samples of an arm were suggested each set of tags."""
-    mine = table.where(arm=arm)
-    key = mine.keys["tags"]
-    rows = added(key.codes, mine.rows, len(key.labels))
+    of_arm = table.where(arm=arm)
+    key = of_arm.keys["tags"]
+    rows = added(key.codes, of_arm.rows, len(key.labels))
     return {
         tuple((label or "").split(BETWEEN)) if label else (): round(float(count))
         for label, count in zip(key.labels, rows, strict=True)
@@ -119,7 +119,7 @@ def _by_cluster(
     table: MomentTable, where: Mapping[str, str | None], arm: str, place: Mapping[str | None, int]
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
     labels = {name: label for name, label in where.items() if name in table.keys}
-    mine = table.where(arm=arm, **labels)
-    key = mine.keys["cluster"]
+    chosen = table.where(arm=arm, **labels)
+    key = chosen.keys["cluster"]
     codes = np.array([place[label] for label in key.labels], np.int64)[key.codes]
-    return added(codes, mine.rows, len(place))
+    return added(codes, chosen.rows, len(place))

@@ -135,17 +135,17 @@ def ingest(
         _sweep(into, store)
         keys = {file.name: _key(Path(file.path), mapping, stage) for file in listing.files}
         stored = {source.key for source in store.sources.values()}
-        known = {name for name, key in keys.items() if key in stored}
+        unread = {name for name, key in keys.items() if key in stored}
         fresh = None
-        if len(known) < len(keys):
+        if len(unread) < len(keys):
             read = partial(
                 read_runs, runs, source=source, stage=stage, flags_arms=flags_arms, texts=True,
                 on_progress=partial(tell, "files read"),
             )  # fmt: skip
-            fresh = read(skip=known)
-            while again := other_parts(into, store, fresh.runs) & known:
-                known -= again
-                fresh = read(skip=known)
+            fresh = read(skip=unread)
+            while again := other_parts(into, store, fresh.runs) & unread:
+                unread -= again
+                fresh = read(skip=unread)
             store = _with_sources(into, store, fresh, keys)
             if mapping.is_file():
                 put(into / "source.yaml", bounded_bytes(mapping))
@@ -158,7 +158,7 @@ def ingest(
         put(into / MANIFEST, msgspec.json.format(msgspec.json.encode(store), indent=1))
         _sweep(into, store)
         return Ingested(
-            fresh.inputs if fresh else (), len(known), writer.totals(written), writer.replaced
+            fresh.inputs if fresh else (), len(unread), writer.totals(written), writer.replaced
         )
 
 
@@ -188,17 +188,17 @@ def _key(file: Path, mapping: Path, stage: int | None) -> str:
 
 def _with_sources(into: Path, store: Store, fresh: Runs, keys: Mapping[str, str]) -> Store:
     """Account for the files that were read, and keep their refused rows."""
-    inputs = [replace(one, sha256=one.sha256 or _unread(one)) for one in fresh.inputs]
+    inputs = [replace(file, sha256=file.sha256 or _unread(file)) for file in fresh.inputs]
     replace(fresh, inputs=tuple(inputs)).write_quarantine(into)
     runs = Counter(info.file for info in fresh.runs)
     sources = {
-        _source(one): Source(
-            keys.get(one.name, ""), one.name, one.sha256, one.dialect, runs[one.name],
-            one.quarantined, one.set_aside, tuple(r for r in fresh.failed if r.file == one.name),
+        _source(file): Source(
+            keys.get(file.name, ""), file.name, file.sha256, file.dialect, runs[file.name],
+            file.quarantined, file.set_aside, tuple(r for r in fresh.failed if r.file == file.name),
             tuple({doubt.code: doubt for doubt in fresh.doubts.values()}.values()),
-            fresh.notes.get(one.name, FileNote({}, (), "")),
+            fresh.notes.get(file.name, FileNote({}, (), "")),
         )
-        for one in inputs
+        for file in inputs
     }  # fmt: skip
     return msgspec.structs.replace(store, sources=dict(sorted((store.sources | sources).items())))
 
@@ -221,8 +221,8 @@ class _Writer:
     def __init__(self, into: Path, store: Store, values: Values, fresh: Runs | None) -> None:
         self.into, self.store, self.values, self.fresh = into, store, values, fresh
         self.runs = {name_of(info): info for info in (fresh.runs if fresh else ())}
-        sources = {one.name: _source(replace(one, sha256=one.sha256 or _unread(one)))
-                   for one in (fresh.inputs if fresh else ())}  # fmt: skip
+        sources = {file.name: _source(replace(file, sha256=file.sha256 or _unread(file)))
+                   for file in (fresh.inputs if fresh else ())}  # fmt: skip
         self.sources = {name: sources[info.file] for name, info in self.runs.items()}
         self.old = {date: load_day(into, date, v) for date, v in store.days.items()}
         again = {date: [run for run in day.runs if name_of(run.info) in self.runs]
@@ -237,11 +237,11 @@ class _Writer:
         versions: dict[str, str] = {}
         for done, date in enumerate(self.touched, start=1):
             old = self.old[date].runs if date in self.old else ()
-            kept = [run for run in old if name_of(run.info) not in self.runs]
-            mine = [info for info in self.runs.values() if _date(info) == date]
-            if kept or mine:
+            remaining = [run for run in old if name_of(run.info) not in self.runs]
+            arriving = [info for info in self.runs.values() if _date(info) == date]
+            if remaining or arriving:
                 rows = self._rows(date, staged.get(date))
-                versions[date] = self._write_day(date, rows, kept, mine)
+                versions[date] = self._write_day(date, rows, remaining, arriving)
             on_progress(done, len(self.touched))
         return versions
 
@@ -292,14 +292,14 @@ class _Writer:
         return rows.take(pc.sort_indices(rows, sort_keys=order))
 
     def _write_day(
-        self, date: str, rows: pa.Table, kept: Sequence[StoredRun], mine: Sequence[RunInfo]
+        self, date: str, rows: pa.Table, remaining: Sequence[StoredRun], arriving: Sequence[RunInfo]
     ) -> str:
         """Write a day beside the store, then rename it to its version."""
         connection = connect()
         connection.register("rows", rows)
         about = about_runs(connection, extras_of(rows))
-        fresh = [stored_run(info, self.sources[name_of(info)], about) for info in mine]
-        runs = tuple(sorted((*kept, *fresh), key=lambda run: name_of(run.info)))
+        fresh = [stored_run(info, self.sources[name_of(info)], about) for info in arriving]
+        runs = tuple(sorted((*remaining, *fresh), key=lambda run: name_of(run.info)))
         unit = unit_of(runs)
         (folder := self.into / f"{NEW}-{date}").mkdir()
         strata = strata_of(rows, self.values)

@@ -74,7 +74,7 @@ class Stored:
     def measure(
         self, arms: tuple[str, str], *,
         timeout_cap_ms: float, slow_above_ms: float, latency_cap_ms: float, apart: bool = False,
-        wanted: Wanted = ANY_ISSUE, segments: Sequence[str] = (), tails: Sequence[float] = (),
+        issues: Wanted = ANY_ISSUE, segments: Sequence[str] = (), tails: Sequence[float] = (),
     ) -> Measured:  # fmt: skip
         """Measure both arms as `scan.measure` does, from sums wherever they were made that way."""
         runs = [run for run in self.kept if run.info.arm in arms and run.info.n]
@@ -83,9 +83,9 @@ class Stored:
         further = tuple(name for name in segments if name in self.runs.extras)
         fit = all(fits(place.day, runs, unit, made, further) for place in self.places)
         sums = Sums(self.places, runs, arms, unit, further)
-        single = unit == "sample" and (apart or sums.has_to_choose(wanted))
+        single = unit == "sample" and (apart or sums.has_to_choose(issues))
         if not (self.cut or single or tails) and fit:  # sums know no quantile of an arm
-            measured = sums.measured(named, slow_above_ms, latency_cap_ms, wanted)
+            measured = sums.measured(named, slow_above_ms, latency_cap_ms, issues)
             few = sum(run.info.n for run in runs) <= EXACT_ROWS
             if not (few and answered_often(measured.counts, unit)):
                 # Sums are not by prompt; beyond so many rows none are read, but those with a label.
@@ -95,7 +95,7 @@ class Stored:
         return measure(
             from_runs(self.runs), arms, timeout_cap_ms=timeout_cap_ms,
             slow_above_ms=slow_above_ms, latency_cap_ms=latency_cap_ms, apart=apart,
-            wanted=wanted, segments=segments, tails=tails,
+            issues=issues, segments=segments, tails=tails,
         )  # fmt: skip
 
     def _labels(self, arms: tuple[str, str], measured: Measured) -> Labels | None:
@@ -142,8 +142,8 @@ def _of_unit(day: Day, runs: Sequence[StoredRun], unit: Unit) -> bool:
     if unit == "cluster":  # a day's sums are of users, whom clusters are made of
         return False
     of_day = {name_of(run.info) for run in day.runs}
-    mine = [run for run in runs if name_of(run.info) in of_day]
-    return not any(run.with_user if unit == "user" else run.with_prompt for run in mine)
+    day_runs = [run for run in runs if name_of(run.info) in of_day]
+    return not any(run.with_user if unit == "user" else run.with_prompt for run in day_runs)
 
 
 def read_store(
@@ -169,7 +169,7 @@ def read_store(
     where = {date: folder / f"date={date}" / store.days[date] for date in (*chosen, *later)}
     places = [Place(load_day(folder, d, store.days[d]), where[d]) for d in (*chosen, *later)]
     aside: dict[str, list[StoredRun]] = {"stage": [], "later": []}
-    kept: list[StoredRun] = []
+    counted: list[StoredRun] = []
     for run in (run for place in places for run in place.day.runs):
         info = run.info
         if stage is not None and info.stage is not None and info.stage != stage:
@@ -177,14 +177,14 @@ def read_store(
         elif as_of and info.started_at and info.started_at > as_of:
             aside["later"].append(run)
         else:
-            kept.append(run)
+            counted.append(run)
     chosen_places = tuple(places[: len(chosen)])
-    runs = _runs(folder, store, chosen_places, kept, [*aside["stage"], *aside["later"]])
+    runs = _runs(folder, store, chosen_places, counted, [*aside["stage"], *aside["later"]])
     counts = {"other_stage": len(aside["stage"]), "after_as_of": len(aside["later"])}
     runs = replace(runs, **counts, tags_before=_tags_before(aside["stage"], stage))
-    if as_of and any(run.info.last_at and run.info.last_at > as_of for run in kept):
-        return _cut(runs, kept, chosen_places, as_of)
-    return Stored(runs, tuple(kept), chosen_places)
+    if as_of and any(run.info.last_at and run.info.last_at > as_of for run in counted):
+        return _cut(runs, counted, chosen_places, as_of)
+    return Stored(runs, tuple(counted), chosen_places)
 
 
 def _tags_before(runs: Iterable[StoredRun], stage: int | None) -> dict[str, dict[str, int]]:
@@ -197,21 +197,21 @@ def _tags_before(runs: Iterable[StoredRun], stage: int | None) -> dict[str, dict
 
 
 def _cut(
-    runs: Runs, kept: Sequence[StoredRun], places: tuple[Place, ...], as_of: datetime
+    runs: Runs, counted: Sequence[StoredRun], places: tuple[Place, ...], as_of: datetime
 ) -> Stored:
     """Leave out the rows of kept runs that started later."""
     moment = f"TIMESTAMPTZ {quoted(as_of.isoformat())}"
     relation = runs.relation.filter(f"started_at IS NULL OR started_at <= {moment}")
     infos, out = recounted(runs.runs, relation), Counter[str]()
     left = {name_of(info): info for info in infos}
-    cut = [structs.replace(run, info=left[name_of(run.info)]) for run in kept]
-    for before, after in zip(kept, cut, strict=True):
+    cut = [structs.replace(run, info=left[name_of(run.info)]) for run in counted]
+    for before, after in zip(counted, cut, strict=True):
         for file in before.info.files[:1] or (before.info.file,):
             out[file] += before.info.n - after.info.n
     inputs = tuple(
-        replace(one, read=one.read - out[one.name], kept=one.kept - out[one.name],
-                set_aside=one.set_aside + out[one.name])
-        for one in runs.inputs
+        replace(entry, read=entry.read - out[entry.name], kept=entry.kept - out[entry.name],
+                set_aside=entry.set_aside + out[entry.name])
+        for entry in runs.inputs
     )  # fmt: skip
     reasons = (*later_rows(sum(out.values()), as_of), *runs.warnings)
     runs = replace(runs, relation=relation, runs=infos, inputs=inputs, warnings=reasons)
@@ -220,16 +220,16 @@ def _cut(
 
 def _runs(
     folder: Path, store: Store, places: Sequence[Place],
-    kept: Sequence[StoredRun], aside: Sequence[StoredRun],
+    counted: Sequence[StoredRun], aside: Sequence[StoredRun],
 ) -> Runs:  # fmt: skip
     """Draw up the account of the sources that gave these runs, or none that is still there."""
     rows = [Counter[str](), Counter[str]()]
-    for counter, runs in zip(rows, (kept, aside), strict=True):
+    for counter, runs in zip(rows, (counted, aside), strict=True):
         for run in runs:
             counter[run.source] += run.info.n
-    mine = {run.source for run in (*kept, *aside)}
-    here = [(key, s) for key, s in store.sources.items() if key in mine or not s.runs]
-    sources = dict(sorted(here, key=lambda entry: entry[1].name))
+    keys = {run.source for run in (*counted, *aside)}
+    named = [(key, s) for key, s in store.sources.items() if key in keys or not s.runs]
+    sources = dict(sorted(named, key=lambda entry: entry[1].name))
     inputs = [
         InputFile(s.name, s.sha256, s.dialect,
                   rows[0][key] + s.quarantined + (copies := sum(s.note.copies.values())),
@@ -237,7 +237,7 @@ def _runs(
         for key, s in sources.items()
     ]  # fmt: skip
     beside = folder / "source.yaml"
-    infos, notes = tuple(run.info for run in kept), [s.note for s in sources.values()]
+    infos, notes = tuple(run.info for run in counted), [s.note for s in sources.values()]
     extras = tuple(sorted({name for place in places for name in place.day.extras}))
     relation = _relation(places, infos, extras, all_in=not aside)
     return Runs(
@@ -266,14 +266,14 @@ def _relation(
         connection.register("samples", SCHEMA.empty_table())
         return connection.table("samples")
     stored = connection.read_parquet([str(file) for file in files], union_by_name=True)
-    there = set(stored.columns)  # days written by an older version lack the last columns
-    names = [name if name in there else f"NULL::{LATER[name]} AS {name}" for name in SCHEMA.names]
-    names += [f'"{name}"' for name in (*extras, *TEXTS) if name in there]
+    columns = set(stored.columns)  # days written by an older version lack the last columns
+    names = [name if name in columns else f"NULL::{LATER[name]} AS {name}" for name in SCHEMA.names]
+    names += [f'"{name}"' for name in (*extras, *TEXTS) if name in columns]
     relation = stored.project(", ".join(names))
     if all_in:
         return relation
-    mine = ", ".join(quoted(name_of(info)) for info in infos) or "NULL"
-    return relation.filter(f"arm || chr(31) || run_id IN ({mine})")
+    chosen = ", ".join(quoted(name_of(info)) for info in infos) or "NULL"
+    return relation.filter(f"arm || chr(31) || run_id IN ({chosen})")
 
 
 def _quarantined(folder: Path, source: Source) -> Iterable[Quarantined]:

@@ -112,36 +112,36 @@ def wanted_of(plan: GatesPlan, runs: Runs, control: str, fixed: str | None) -> W
     return Wanted(named, None in issues, before)
 
 
-def settled(tagged: Mapping[tuple[str, str], int], control: str, wanted: Wanted) -> Subject | None:
+def settled(tagged: Mapping[tuple[str, str], int], control: str, issues: Wanted) -> Subject | None:
     """Return the subject where no sample of this stage has to choose; else None.
 
     Args:
         tagged: how many samples of each arm carry each tag, by (arm, tag).
         control: the control's name.
-        wanted: what decides before this stage.
+        issues: what decides before this stage.
     """
-    there = {tag for arm, tag in tagged if arm == control}
-    if earlier := chosen_tag(dict(wanted.before), there):
+    control_tags = {tag for arm, tag in tagged if arm == control}
+    if earlier := chosen_tag(dict(issues.before), control_tags):
         return Subject(earlier, "before")
-    return Subject(next(iter(there)), "only") if len(there) == 1 else None
+    return Subject(next(iter(control_tags)), "only") if len(control_tags) == 1 else None
 
 
-def chosen_tag(earlier: Mapping[str, int], there: Collection[str]) -> str | None:
+def chosen_tag(earlier: Mapping[str, int], spellings: Collection[str]) -> str | None:
     """Return the most frequent earlier tag that is there at all, spelled as there.
 
     >>> chosen_tag({"bias": 7, "Hallucination": 9}, {"hallucination", "bias"})
     'hallucination'
     """
     ranked = sorted(earlier, key=lambda tag: (-earlier[tag], tag))
-    spelled = (spelled_as_there(tag, there) for tag in ranked)
-    return next((tag for tag in spelled if tag in there), None)
+    spelled = (spelled_as_there(tag, spellings) for tag in ranked)
+    return next((tag for tag in spelled if tag in spellings), None)
 
 
-def spelled_as_there(tag: str, there: Collection[str]) -> str:
+def spelled_as_there(tag: str, spellings: Collection[str]) -> str:
     """Return a tag as the samples spell it; as it is where they do not have it."""
-    if tag in there:
+    if tag in spellings:
         return tag
-    return next((other for other in sorted(there) if folded(other) == folded(tag)), tag)
+    return next((other for other in sorted(spellings) if folded(other) == folded(tag)), tag)
 
 
 def choosers_of(column: str, unit: Unit, names: Iterable[str]) -> Choosers:
@@ -167,9 +167,9 @@ def among(tagged: Mapping[tuple[str, str], int], chosen_by: Mapping[str, int], c
     Samples of both arms together tell nothing of the difference between them, so that they may
     settle a tie.
     """
-    there = {tag for arm, tag in tagged if arm == control}
-    whole = {tag: sum(n for (_, of), n in tagged.items() if of == tag) for tag in there}
-    return min(there, key=lambda tag: (-chosen_by.get(tag, 0), -whole[tag], tag))
+    control_tags = {tag for arm, tag in tagged if arm == control}
+    whole = {tag: sum(n for (_, of), n in tagged.items() if of == tag) for tag in control_tags}
+    return min(control_tags, key=lambda tag: (-chosen_by.get(tag, 0), -whole[tag], tag))
 
 
 def is_clear(table: MomentTable, control: str, ranked: Sequence[str], unit: Unit) -> bool:
@@ -185,8 +185,8 @@ def is_clear(table: MomentTable, control: str, ranked: Sequence[str], unit: Unit
         ranked: the control's most frequent tags, the first of all first.
         unit: what a cluster is.
     """
-    mine = table.where(arm=control)
-    first, *others = (mine.by("cluster", f"issue:{tag}").total for tag in ranked)
+    of_control = table.where(arm=control)
+    first, *others = (of_control.by("cluster", f"issue:{tag}").total for tag in ranked)
     for other in others:
         lead = first - other
         variance = first.sum() + other.sum() if unit == "sample" else np.square(lead).sum()
@@ -223,19 +223,19 @@ def without_choosers(
 
 
 def also_listed(
-    subject: Subject | None, wanted: Wanted, tagged: Mapping[tuple[str, str], int]
+    subject: Subject | None, issues: Wanted, tagged: Mapping[tuple[str, str], int]
 ) -> list[str]:
     """Return the issues that gates are about, which are measured however rare they are."""
-    there = {tag for _, tag in tagged}
-    named = [spelled_as_there(tag, there) for tag in wanted.named]
+    spellings = {tag for _, tag in tagged}
+    named = [spelled_as_there(tag, spellings) for tag in issues.named]
     return [*named, *([subject.tag] if subject else [])]
 
 
 def chosen_rows(table: MomentTable, choosers: Choosers) -> NDArray[np.bool_]:
     """Return which groups of a table by cluster are those of choosers, (K,)."""
     key = table.keys["cluster"]
-    mine = [code for code, label in enumerate(key.labels) if label in choosers.names]
-    return np.isin(key.codes, mine)
+    codes = [code for code, label in enumerate(key.labels) if label in choosers.names]
+    return np.isin(key.codes, codes)
 
 
 def split(

@@ -66,7 +66,7 @@ __all__ = ["Sums", "counts_of"]
 
 def counts_of(runs: Sequence[StoredRun], arms: Sequence[str]) -> dict[str, Count]:
     """Count samples of each arm; different ids are not known yet."""
-    mine = {arm: [run for run in runs if run.info.arm == arm] for arm in arms}
+    by_arm = {arm: [run for run in runs if run.info.arm == arm] for arm in arms}
     return {
         arm: Count(
             sum(run.info.n for run in of), sum(run.with_user for run in of), 0,
@@ -74,7 +74,7 @@ def counts_of(runs: Sequence[StoredRun], arms: Sequence[str]) -> dict[str, Count
             len(of), sum(run.labelled for run in of), sum(run.with_cluster for run in of),
             sum(run.people for run in of),
         )
-        for arm, of in mine.items()
+        for arm, of in by_arm.items()
     }  # fmt: skip
 
 
@@ -90,17 +90,17 @@ class Sums:
 
     def measured(
         self, named: float, slow_above_ms: float, latency_cap_ms: float,
-        wanted: Wanted = ANY_ISSUE,
+        issues: Wanted = ANY_ISSUE,
     ) -> Measured:  # fmt: skip
         """Put the days' sums together; `named` is the share of samples that name their cluster."""
         tagged, counts = self._tagged(), counts_of(self.runs, self.arms)
-        subject = settled(tagged, self.arms[0], wanted)
-        if subject is None and self.has_to_choose(wanted):
+        subject = settled(tagged, self.arms[0], issues)
+        if subject is None and self.has_to_choose(issues):
             subject = self._choice(tagged)
-        also = also_listed(subject, wanted, tagged)
+        also = also_listed(subject, issues, tagged)
         tags, ranked = listed_tags(tagged, counts, self.arms, also=also)
-        told = (name for place in self.places for name in place.day.extras if is_scorer(name))
-        plain = {name: name for name in (*METRICS, *told) if name not in {"issue", "slow"}}
+        scorers = (name for place in self.places for name in place.day.extras if is_scorer(name))
+        plain = {name: name for name in (*METRICS, *scorers) if name not in {"issue", "slow"}}
         columns = plain | {f"issue:{tag}": f"issue:{tag}" for tag in tags or NO_TAGS}
         columns |= {"slow": f"slow:{slow_above_ms:g}", "latency_ms": capped(latency_cap_ms)}
         finest = self.moments(f"moments{SUMS}", columns)
@@ -134,11 +134,11 @@ class Sums:
             MomentTable(keys, numbers(tags, "rows"), {}) if len(tags) else None,
         )
 
-    def has_to_choose(self, wanted: Wanted) -> bool:
+    def has_to_choose(self, issues: Wanted) -> bool:
         """Return whether the control's samples have to choose an issue."""
         tagged, control = self._tagged(), self.arms[0]
-        there = any(arm == control for arm, _ in tagged)
-        return wanted.open and there and settled(tagged, control, wanted) is None
+        carried = any(arm == control for arm, _ in tagged)
+        return issues.open and carried and settled(tagged, control, issues) is None
 
     def _tagged(self) -> Counter[tuple[str, str]]:
         tagged: Counter[tuple[str, str]] = Counter()
@@ -150,12 +150,12 @@ class Sums:
         """Let a held-out part of the control choose the issue."""
         tags = [tag for arm, tag in tagged if arm == self.arms[0]]
         columns = {tag: f"issue:{tag}" for tag in tags}
-        mine = self.moments(f"moments{SUMS}", columns).where(arm=self.arms[0])
-        key = mine.keys["cluster"]
-        there = {key.labels[code] for code in np.unique(key.codes).tolist()}
-        names = [name for name in there if name is not None]
+        of_control = self.moments(f"moments{SUMS}", columns).where(arm=self.arms[0])
+        key = of_control.keys["cluster"]
+        labels = {key.labels[code] for code in np.unique(key.codes).tolist()}
+        names = [name for name in labels if name is not None]
         choosers = choosers_of(CLUSTERS[self.unit], self.unit, names)
-        chose = mine.take(chosen_rows(mine, choosers))
+        chose = of_control.take(chosen_rows(of_control, choosers))
         carried = {tag: round(float(chose.all(tag).total[0])) for tag in tags}
         return Subject(among(tagged, carried, self.arms[0]), "held_out", self.unit, choosers)
 
@@ -173,14 +173,14 @@ class Sums:
     def _tables(self, file: str, columns: Container[str] | None = None) -> list[pa.Table]:
         """Read a file of every day, without the runs that are not asked for."""
         names = {name_of(run.info) for run in self.runs}
-        mine = pa.array(sorted(names), pa.string())
+        chosen = pa.array(sorted(names), pa.string())
         parts: list[pa.Table] = []
         for place in self.places:
             table = _read(place, file, columns)
             if any(run.info.n and name_of(run.info) not in names for run in place.day.runs):
                 arm, run = (table[key].cast(pa.string()) for key in ("arm", "run_id"))
                 name_of_row = pc.binary_join_element_wise(arm, run, SEPARATOR)
-                table = table.filter(pc.is_in(name_of_row, value_set=mine))
+                table = table.filter(pc.is_in(name_of_row, value_set=chosen))
             if "cluster" in table.column_names and place.day.unit != self.unit:
                 at, nothing = table.column_names.index("cluster"), pa.nulls(len(table), pa.string())
                 table = table.set_column(at, "cluster", nothing)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["Values", "about_runs", "day_sums", "extras_of", "stored_run", "strata_of", "unit_of"]
 
 _OF_RUNS = (
-    "SELECT arm, run_id, sum({one}), sum({two}), count(user_id),"
+    "SELECT arm, run_id, sum({first}), sum({second}), count(user_id),"
     " count(prompt_id), count(issues), count(cluster), count(human_passed) + count(human_score)"
     " FROM rows GROUP BY arm, run_id"
 )
@@ -73,8 +73,8 @@ class Values:
     def made(self, day: Day) -> bool:
         """Return whether a day's sums were made with these."""
         of_day = (day.timeout_cap_ms, day.slow_above_ms, day.latency_cap_ms)
-        mine = (self.timeout_cap_ms, self.slow_above_ms, self.latency_cap_ms)
-        return of_day == mine and {*self.segments} & {*day.extras} <= day.strata.keys()
+        current = (self.timeout_cap_ms, self.slow_above_ms, self.latency_cap_ms)
+        return of_day == current and {*self.segments} & {*day.extras} <= day.strata.keys()
 
 
 def about_runs(
@@ -82,7 +82,7 @@ def about_runs(
 ) -> dict[str, tuple[list[int], dict[str, int]]]:
     """Return, by run, what its rows say: two sums of hashes and five counts, and its tags."""
     rest = ", ".join(name for name in SCHEMA.names if name not in {"run_id", *TOLD_LATER})
-    one, two = (  # a row that tells none of the later columns has the hash of before they were
+    first, second = (  # a row that tells none of the later columns has the hash of before they were
         f"CASE WHEN suggested_tags IS NOT NULL THEN hash({n}, {rest}, cluster, suggested_tags)"
         f" WHEN cluster IS NOT NULL THEN hash({n}, {rest}, cluster) ELSE hash({n}, {rest}) END"
         for n in (1, 2)
@@ -92,9 +92,9 @@ def about_runs(
         f' + CASE WHEN "{name}" IS NULL THEN 0 ELSE hash({{row}}, {quoted(name)}, "{name}") END'
         for name in further
     )
-    one, two = (f"({row})::HUGEINT{hashed.format(row=row)}" for row in (one, two))
-    found = connection.execute(_OF_RUNS.format(one=one, two=two)).fetchall()
-    about = {f"{arm}{SEPARATOR}{run}": (list(numbers), {}) for arm, run, *numbers in found}
+    first, second = (f"({row})::HUGEINT{hashed.format(row=row)}" for row in (first, second))
+    rows = connection.execute(_OF_RUNS.format(first=first, second=second)).fetchall()
+    about = {f"{arm}{SEPARATOR}{run}": (list(numbers), {}) for arm, run, *numbers in rows}
     for arm, run, tag, count in connection.execute(_TAGS).fetchall():
         about[f"{arm}{SEPARATOR}{run}"][1][tag] = count
     return about
@@ -105,8 +105,8 @@ def stored_run(
 ) -> StoredRun:
     """Put what is known of a run together; its content is a digest of its rows in any order."""
     numbers, tags = about.get(name_of(info), ([0] * 7, {}))
-    one, two, with_user, with_prompt, labelled, with_cluster, people = numbers
-    content = msgspec.json.encode((str(one), str(two), info.reported))
+    first, second, with_user, with_prompt, labelled, with_cluster, people = numbers
+    content = msgspec.json.encode((str(first), str(second), info.reported))
     return StoredRun(
         info,
         source,
@@ -163,11 +163,11 @@ def day_sums(
     metrics = made(slow_above_ms=slow, latency_cap_ms=cap)
     del metrics["slow"], metrics["latency_ms"]
     for limit in values.slow_above_ms:
-        one = made(slow_above_ms=limit, latency_cap_ms=cap)
-        metrics[f"slow:{limit:g}"] = one["slow"]
+        of_limit = made(slow_above_ms=limit, latency_cap_ms=cap)
+        metrics[f"slow:{limit:g}"] = of_limit["slow"]
     for limit in values.latency_cap_ms:
-        one = made(slow_above_ms=slow, latency_cap_ms=limit)
-        metrics[capped(limit)] = one["latency_ms"]
+        of_limit = made(slow_above_ms=slow, latency_cap_ms=limit)
+        metrics[capped(limit)] = of_limit["latency_ms"]
     cluster = CLUSTERS[unit]
     by = {"arm": "arm", "run_id": "run_id", "cluster": cluster}
     tables = {f"moments{SUMS}": _columns(scan(frame, metrics, by=by))}
@@ -205,17 +205,17 @@ def _columns(table: MomentTable) -> pa.Table:
 def _texts(
     labels: Sequence[str | None], codes: np.ndarray[tuple[int], np.dtype[np.int64]]
 ) -> pa.Array:
-    known = [label for label in labels if label is not None]
-    index = pa.array(codes.astype(np.int32), mask=codes >= len(known))  # None comes last
-    return pa.DictionaryArray.from_arrays(index, pa.array(known, pa.string()))
+    texts = [label for label in labels if label is not None]
+    index = pa.array(codes.astype(np.int32), mask=codes >= len(texts))  # None comes last
+    return pa.DictionaryArray.from_arrays(index, pa.array(texts, pa.string()))
 
 
 def _steps(frame: nw.LazyFrame[duckdb.DuckDBPyRelation], value: nw.Expr) -> pa.Table:
-    found = sorted(histogram(frame, value, per_unit=STEPS).items())
-    sizes = [len(steps.values) for _, steps in found]
-    codes = np.repeat(np.arange(len(found)), sizes)
-    arm, run = ([name[at] for name, _ in found] for at in (0, 1))
-    joined = [np.concatenate([getattr(s, of) for _, s in found] or [np.empty(0)])
+    histograms = sorted(histogram(frame, value, per_unit=STEPS).items())
+    sizes = [len(steps.values) for _, steps in histograms]
+    codes = np.repeat(np.arange(len(histograms)), sizes)
+    arm, run = ([name[at] for name, _ in histograms] for at in (0, 1))
+    joined = [np.concatenate([getattr(s, of) for _, s in histograms] or [np.empty(0)])
               for of in ("values", "counts")]  # fmt: skip
     return pa.table({
         "arm": pa.array(arm, pa.string()).take(pa.array(codes)).dictionary_encode(),

@@ -48,7 +48,7 @@ class Ratio(NamedTuple):
 
 
 def beyond(
-    latency: Mapping[tuple[str, str], Histogram], arms: Iterable[str], asked: Iterable[float],
+    latency: Mapping[tuple[str, str], Histogram], arms: Iterable[str], levels: Iterable[float],
     value: nw.Expr, *, per_unit: int,
 ) -> dict[str, nw.Expr]:  # fmt: skip
     """Return for each quantile whether a sample lies beyond its own arm's, as expressions.
@@ -56,7 +56,7 @@ def beyond(
     Args:
         latency: histograms by (arm, run).
         arms: of the review.
-        asked: quantiles.
+        levels: quantiles.
         value: the latency of a sample.
         per_unit: steps of a unit that the histograms have.
     """
@@ -65,13 +65,13 @@ def beyond(
     whole = {arm: _merged(latency, arm) for arm in arms}
     step = (value * per_unit).round(0)
     metrics: dict[str, nw.Expr] = {}
-    for q in asked:
+    for q in levels:
         cuts = {arm: quantiles.cut_beyond(h.values, h.counts, q) for arm, h in whole.items() if h.n}
-        told: Any = nw.lit(None)
+        lies_beyond: Any = nw.lit(None)
         for arm, cut in cuts.items():
             slower = (step > round(cut * per_unit)).cast(nw.Float64)
-            told = nw.when(nw.col("arm") == arm).then(slower).otherwise(told)
-        metrics[f"{BEYOND}{q:g}"] = told.cast(nw.Float64)
+            lies_beyond = nw.when(nw.col("arm") == arm).then(slower).otherwise(lies_beyond)
+        metrics[f"{BEYOND}{q:g}"] = lies_beyond.cast(nw.Float64)
     return metrics
 
 
@@ -132,9 +132,10 @@ def _size(arm: Sums, place: int, both: Compared, rules: Evidence, q: float) -> f
 def _excess(source: Source, both: Compared, place: int) -> Floats:
     """Return what runs or prompts add to the variance of one arm's share."""
     if place:  # the control's, as if it were the treatment
-        seen, due = (part._replace(one=part.zero, zero=part.one)
+        variance, expected = (part._replace(one=part.zero, zero=part.one)
                      for part in (source.seen, source.due))  # fmt: skip
-        source = source._replace(seen=seen, due=due, df_one=source.df_zero, df_zero=source.df_one)
+        freedom = {"df_one": source.df_zero, "df_zero": source.df_one}
+        source = source._replace(seen=variance, due=expected, **freedom)
     return np.ravel(excess_of(source, both, "treatment", np.ones(1)).excess)
 
 

@@ -37,18 +37,18 @@ def with_texts(
            for name in ("run_id", "sample_id")]  # fmt: skip
     shown_texts = _texts_of(frame, texts, ids)
     names: dict[str, str] = dict(zip(("control", "treatment"), pair, strict=True))
-    found = [
+    shown = [
         [shown_texts.get((row["arm"] if alone else names[arm], row[f"{prefix}run_id"],
                    row[f"{prefix}sample_id"]), {}) for prefix, arm in places]
         for row in rows
     ]  # fmt: skip
     if "prompt_text" in texts:
-        asked = [
-            next((t for one in reversed(of) if (t := one.get("prompt_text"))), None) for of in found
+        prompts = [
+            next((t for row in reversed(of) if (t := row.get("prompt_text"))), None) for of in shown
         ]
-        table = table.append_column("prompt_text", pa.array(asked, pa.string()))
+        table = table.append_column("prompt_text", pa.array(prompts, pa.string()))
     for place, (prefix, _) in enumerate(places if "answer_text" in texts else ()):
-        answered = [of[place].get("answer_text") for of in found]
+        answered = [of[place].get("answer_text") for of in shown]
         name = f"{prefix}answer" if prefix else "answer_text"
         table = table.append_column(name, pa.array(answered, pa.string()))
     return table

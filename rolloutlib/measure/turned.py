@@ -27,31 +27,33 @@ EDGE = 1e-9  # a difference of means that rounding makes of none
 
 
 def only_in(
-    here: tuple[Frame, tuple[str, str]], there: tuple[Frame, tuple[str, str]], n: int
+    first_review: tuple[Frame, tuple[str, str]],
+    second_review: tuple[Frame, tuple[str, str]],
+    n: int,
 ) -> tuple[pa.Table, int]:
     """Return samples that only one of two reviews has, by arm, run and id, and how many there are.
 
     Args:
-        here: the samples of the one, and its arms.
-        there: the samples of the other.
+        first_review: the samples of the one, and its arms.
+        second_review: the samples of the other.
         n: how many rows at most; the first by arm, run and id.
     """
-    mine, its = (_ids(*one) for one in (here, there))
-    alone = mine.join(its, list(_ID), join_type="left anti")
+    ids, other_ids = (_ids(*review) for review in (first_review, second_review))
+    alone = ids.join(other_ids, list(_ID), join_type="left anti")
     order = [(name, "ascending") for name in _ID]
     first = alone.sort_by(order).slice(0, n)
-    frame, arms = here
-    wanted = frame.filter(
+    frame, arms = first_review
+    candidates = frame.filter(
         nw.col("arm").is_in(arms),
         nw.col("run_id").is_in(pc.unique(first["run_id"]).to_pylist()),
         nw.col("sample_id").is_in(first["sample_id"].to_pylist()),
     )
     if not first.num_rows:
         return collect(frame.head(0)), 0
-    rows = collect(wanted)
+    rows = collect(candidates)
     numbered = rows.append_column("place", pa.array(range(rows.num_rows), pa.int64()))
-    kept = numbered.select([*_ID, "place"]).join(first, list(_ID), join_type="inner")
-    return rows.take(kept.sort_by(order)["place"]), alone.num_rows
+    places = numbered.select([*_ID, "place"]).join(first, list(_ID), join_type="inner")
+    return rows.take(places.sort_by(order)["place"]), alone.num_rows
 
 
 def _ids(frame: Frame, arms: tuple[str, str]) -> pa.Table:
@@ -61,25 +63,25 @@ def _ids(frame: Frame, arms: tuple[str, str]) -> pa.Table:
 
 
 def turned(
-    before: tuple[Frame, str], after: tuple[Frame, str], asked: Asked, which: str, n: int
+    before: tuple[Frame, str], after: tuple[Frame, str], number: Asked, which: str, n: int
 ) -> tuple[pa.Table, dict[str, int]]:
     """Return prompts whose answers say something else in one arm than in another review's.
 
     Args:
         before: the samples of the first review, and its arm.
         after: those of the second.
-        asked: which number of a sample.
+        number: which number of a sample.
         which: `worse`, `better`, or `turned` for both, the largest change first.
         n: how many rows at most.
 
     Returns:
         The rows, and how many prompts are in `both`, are `worse` and `better`.
     """
-    old, new = (_means(*one, asked) for one in (before, after))
+    old, new = (_means(*source, number) for source in (before, after))
     both = old.join(new, "prompt_id", join_type="inner", left_suffix="_before",
                     right_suffix="_after")  # fmt: skip
     change = pc.subtract(both["mean_after"], both["mean_before"])
-    loss = pc.negate(change) if asked.harm == "lower" else change
+    loss = pc.negate(change) if number.harm == "lower" else change
     worse, better = pc.greater(loss, EDGE), pc.less(loss, -EDGE)
     chosen = {"worse": worse, "better": better}.get(which, pc.or_(worse, better))
     rows = pa.table({
@@ -92,10 +94,10 @@ def turned(
     return ordered.slice(0, n).drop_columns("size"), counts
 
 
-def _means(frame: Frame, arm: str, asked: Asked) -> pa.Table:
+def _means(frame: Frame, arm: str, number: Asked) -> pa.Table:
     """Return each prompt's mean of the number over an arm's answers, and how many there are."""
-    mine = frame.filter(nw.col("arm") == arm).drop_nulls("prompt_id")
-    valued = mine.select("prompt_id", asked.value.alias("value")).drop_nulls("value")
+    answers = frame.filter(nw.col("arm") == arm).drop_nulls("prompt_id")
+    valued = answers.select("prompt_id", number.value.alias("value")).drop_nulls("value")
     rows = collect(valued.group_by("prompt_id").agg(
         nw.col("value").mean().alias("mean"), nw.len().alias("n"),
     ))  # fmt: skip

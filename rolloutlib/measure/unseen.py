@@ -108,14 +108,15 @@ def unseen(gate: Gate, arms: Compared, worst: float, *, metric: str) -> Unseen:
     share = missable(seen_units(arms))
     treated, control = (arm.total.sum(axis=-1) / np.maximum(arm.n.sum(axis=-1), 1.0)
                         for arm in (arms.one, arms.zero))  # fmt: skip
-    seen = np.zeros_like(treated) if gate.contrast == "treatment" and is_binary(metric) else treated
+    is_exact = gate.contrast == "treatment" and is_binary(metric)
+    value = np.zeros_like(treated) if is_exact else treated
     scale = (
         np.where(control > 0, control, np.nan)
         if gate.contrast == "ratio"
         else np.ones_like(treated)
     )
     less = control if gate.contrast == "difference" else np.zeros_like(treated)
-    base, slope = seen / scale - less, (worst - seen) / scale
+    base, slope = value / scale - less, (worst - value) / scale
     return Unseen(share, base + share * slope, base, slope)
 
 

@@ -111,10 +111,10 @@ def _flat(arms: Compared, contrast: str) -> Flags:
         return _is_constant(arms.one)
     if not _is_together(arms):
         return _is_constant(arms.one) & _is_constant(arms.zero)
-    one, zero = (moments(arm)[0] for arm in (arms.one, arms.zero))
-    weight = np.nan_to_num(quotient(one, zero)) if contrast == "ratio" else 1.0
+    treated, control = (moments(arm)[0] for arm in (arms.one, arms.zero))
+    weight = np.nan_to_num(quotient(treated, control)) if contrast == "ratio" else 1.0
     apart = cluster_contrast(*clustered(arms), weight)
-    return np.asarray(apart.se) <= _rounding_of(np.maximum(np.abs(one), np.abs(zero)))
+    return np.asarray(apart.se) <= _rounding_of(np.maximum(np.abs(treated), np.abs(control)))
 
 
 def _may_be_alike(arms: Compared, contrast: str, metric: str) -> Flags:
@@ -147,16 +147,16 @@ def _bounds(arms: Compared, contrast: str, rules: Evidence, metric: str) -> tupl
         return alone.least, alone.most
     together = _is_together(arms)
     error = (1 - rules.confidence) / (1 if together else 2)  # apart, either arm may be wrong
-    one, zero = (
+    treated, control = (
         _arm(arm, _weighing(arms) if together else _units(arms, arm), error, rules, metric)
         for arm in (arms.one, arms.zero)
     )
     if contrast == "ratio":
-        return quotient(one.least, zero.most), quotient(one.most, zero.least)
+        return quotient(treated.least, control.most), quotient(treated.most, control.least)
     if together:  # no unit is at both ends
-        change = (1 - one.share) * (one.mean - zero.mean)
-        return change - zero.share * zero.highest, change + one.share * one.highest
-    return one.least - zero.most, one.most - zero.least
+        change = (1 - treated.share) * (treated.mean - control.mean)
+        return change - control.share * control.highest, change + treated.share * treated.highest
+    return treated.least - control.most, treated.most - control.least
 
 
 def _p_value(arms: Compared, side: Side, rules: Evidence, metric: str) -> Floats:
@@ -165,8 +165,9 @@ def _p_value(arms: Compared, side: Side, rules: Evidence, metric: str) -> Floats
     So many of all units as would make up for what was seen are otherwise, and none was met. Of arms
     that are apart the smaller one counts, twice: at least as much as either's own bound allows.
     """
-    one, zero = moments(arms.one)[0], moments(arms.zero)[0]
-    change, other = (one - zero, zero) if side == "greater" else (zero - one, one)
+    treated, control = moments(arms.one)[0], moments(arms.zero)[0]
+    higher, lower = (treated, control) if side == "greater" else (control, treated)
+    change, other = higher - lower, lower
     together = _is_together(arms)
     units = _weighing(arms) if together else np.minimum(
         _units(arms, arms.one), _units(arms, arms.zero)

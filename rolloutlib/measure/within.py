@@ -67,29 +67,31 @@ def sliceable(extras: Iterable[str] = ()) -> tuple[str, ...]:
     return (*COLUMNS, *labels_in(extras))
 
 
-def conditions_of(given: Mapping[str, object], extras: Sequence[str] = ()) -> tuple[Condition, ...]:
+def conditions_of(
+    conditions: Mapping[str, object], extras: Sequence[str] = ()
+) -> tuple[Condition, ...]:
     """Read conditions as an analyst writes them: a value, several values, or None, a column each.
 
     >>> conditions_of({"category": ["b", "a", "a"], "user": 17})
     (Condition(column='category', values=('a', 'b')), Condition(column='user_id', values=('17',)))
 
     Args:
-        given: column → what is wanted of it. `user`, `run`, `session` and `prompt` are short for
-            their ids.
+        conditions: column → what is wanted of it. `user`, `run`, `session` and `prompt` are short
+            for their ids.
         extras: further columns of the samples, named by the source's `segments:`.
 
     Raises:
         UsageError: no condition, no value, or a column that no slice can be chosen by.
     """
     names = sliceable(extras)
-    if not given:
+    if not conditions:
         raise UsageError(
             "where() got no condition; name a column and a value, such as {few}.",
             few=(*names[:3],),
         )  # fmt: skip
     read: tuple[Condition, ...] = ()
-    for name, wanted in given.items():
-        read = joined(read, (Condition(_column(name, names), _values(name, wanted)),))
+    for name, values in conditions.items():
+        read = joined(read, (Condition(_column(name, names), _values(name, values)),))
     return read
 
 
@@ -109,10 +111,10 @@ def _column(name: str, names: Sequence[str]) -> str:
     )  # fmt: skip
 
 
-def _values(name: str, wanted: object) -> tuple[str | None, ...]:
-    several = isinstance(wanted, Iterable) and not isinstance(wanted, str | bytes)
-    each = cast("Iterable[object]", wanted) if several else (cast("object", wanted),)
-    values = {_text(one) for one in each}
+def _values(name: str, written: object) -> tuple[str | None, ...]:
+    several = isinstance(written, Iterable) and not isinstance(written, str | bytes)
+    each = cast("Iterable[object]", written) if several else (cast("object", written),)
+    values = {_text(item) for item in each}
     if not values:
         raise UsageError(
             "{name} got no value; give one, several, or None.", name=plain(name, LABEL)
@@ -148,10 +150,10 @@ def joined(first: Sequence[Condition], then: Sequence[Condition]) -> tuple[Condi
         before = by_column.get(condition.column, condition.values)
         left = tuple(value for value in before if value in condition.values)
         if not left:
-            inside, asked = (named([Condition(condition.column, values)])
+            inside, narrowed = (named([Condition(condition.column, values)])
                              for values in (before, condition.values))  # fmt: skip
             raise UsageError(
-                "no sample is {inside} and {asked} at once.", inside=inside, asked=asked
+                "no sample is {inside} and {asked} at once.", inside=inside, asked=narrowed
             )
         by_column[condition.column] = left
     return tuple(Condition(column, by_column[column]) for column in sorted(by_column))
@@ -181,10 +183,10 @@ def within(frame: nw.LazyFrame[Any], conditions: Sequence[Condition]) -> nw.Lazy
 
 def _meets(condition: Condition) -> nw.Expr:
     column = nw.col(condition.column)
-    known = [value for value in condition.values if value is not None]
-    if not known:
+    texts = [value for value in condition.values if value is not None]
+    if not texts:
         return column.is_null()
-    meets = column.is_in(known)
+    meets = column.is_in(texts)
     return (meets | column.is_null()) if None in condition.values else meets
 
 
@@ -200,9 +202,9 @@ def matching(frame: nw.LazyFrame[Any], conditions: Sequence[Condition]) -> nw.La
     """
     for condition in conditions:
         column = condition.column
-        mine = within(frame, [condition]).group_by(column).agg(nw.len().alias("n"))
-        there = set(collect(mine)[column].to_pylist())
-        missing = [value for value in condition.values if value not in there]
+        counted = within(frame, [condition]).group_by(column).agg(nw.len().alias("n"))
+        values = set(collect(counted)[column].to_pylist())
+        missing = [value for value in condition.values if value not in values]
         if missing:
             raise UsageError(_nobody(frame, column, missing[0]))
     chosen = within(frame, conditions)
@@ -218,14 +220,14 @@ def _nobody(frame: nw.LazyFrame[Any], column: str, value: str | None) -> Phrase:
     counted = frame.group_by(column).agg(nw.len().alias("n"))
     ordered = counted.sort("n", column, descending=[True, False], nulls_last=True).head(COMPARED)
     rows = collect(ordered).to_pylist()
-    known = [row[column] for row in rows if row[column] is not None]
+    texts = [row[column] for row in rows if row[column] is not None]
     title = plain(column, LABEL)
     if value is None:
         return phrase(
             "every sample tells its {column}; there are {values}.",
             column=title, values=_listed(rows, column),
         )  # fmt: skip
-    if not known:
+    if not texts:
         return phrase(
             "no sample tells its {column}, so none is {value!r}; map the column in source.yaml.",
             column=title, value=plain(value, LABEL),
@@ -233,7 +235,7 @@ def _nobody(frame: nw.LazyFrame[Any], column: str, value: str | None) -> Phrase:
     return phrase(
         "no sample's {column} is {value!r}; there are {values}.{hint}",
         column=title, value=plain(value, LABEL), values=_listed(rows, column),
-        hint=did_you_mean(value, known),
+        hint=did_you_mean(value, texts),
     )  # fmt: skip
 
 

@@ -105,35 +105,35 @@ def _extra_runs(account: Account, metric: str, runs: Sequence[RunRow]) -> Floats
     table = account.measured.by_run
     arm, run = table.keys["arm"], table.keys["run_id"]
     extra = np.zeros(len(table.rows))
-    mine = [
+    places = [
         np.flatnonzero((arm.codes == arm.code(r.arm)) & (run.codes == run.code(r.run_id)))
         for r in runs
     ]
-    groups = np.concatenate([*mine, np.empty(0, np.int64)]).astype(np.int64)
+    groups = np.concatenate([*places, np.empty(0, np.int64)]).astype(np.int64)
     if not len(groups):
         return extra
-    due, known = due_values(table, metric, account.rules), table.metrics[metric].n
-    extra[groups] = np.maximum(due - known, 0)[groups]
-    lack, scale = account.lacking[runs[0].arm], due[groups].sum() / table.rows[groups].sum()
+    expected, values = due_values(table, metric, account.rules), table.metrics[metric].n
+    extra[groups] = np.maximum(expected - values, 0)[groups]
+    lack, scale = account.lacking[runs[0].arm], expected[groups].sum() / table.rows[groups].sum()
     beyond = ceil((lack.unreadable + lack.absent) * scale - 1e-9)
-    extra[groups[np.argmin(known[groups])]] += beyond
+    extra[groups[np.argmin(values[groups])]] += beyond
     return extra
 
 
 def _extra(account: Account, metric: str, arm: str) -> Floats:
     """Return the values that each cluster of an arm lacks."""
     table, key = account.measured.table, account.measured.table.keys["cluster"]
-    mine = table.where(arm=arm)
-    codes, size = mine.keys["cluster"].codes, len(key.labels)
-    due = added(codes, due_values(mine, metric, account.rules), size)
-    known = mine.by("cluster", metric).n
-    rows, lack = added(codes, mine.rows, size), account.lacking[arm]
+    of_arm = table.where(arm=arm)
+    codes, size = of_arm.keys["cluster"].codes, len(key.labels)
+    expected = added(codes, due_values(of_arm, metric, account.rules), size)
+    values = of_arm.by("cluster", metric).n
+    rows, lack = added(codes, of_arm.rows, size), account.lacking[arm]
     if account.by_prompt is None:
-        beyond = (lack.unreadable + lack.absent) * due / max(rows.sum(), 1)
+        beyond = (lack.unreadable + lack.absent) * expected / max(rows.sum(), 1)
         beyond = np.ceil(beyond - 1e-9) if account.measured.unit == "sample" else beyond
     else:
-        beyond = _absent(account, arm, rows) * (due.sum() / max(rows.sum(), 1))
-    return np.maximum(due - known, 0) + beyond
+        beyond = _absent(account, arm, rows) * (expected.sum() / max(rows.sum(), 1))
+    return np.maximum(expected - values, 0) + beyond
 
 
 def _absent(account: Account, arm: str, rows: Floats) -> Floats:

@@ -74,8 +74,8 @@ def anytime_bounds(inference: ClusterInference, *, rho: float, confidence: float
     """
     check_confidence(confidence)
     point, se, _ = floats(*inference)
-    known = np.isfinite(se) & (se > 0)
-    information = 1.0 / np.where(known, se, 1.0) ** 2
+    usable = np.isfinite(se) & (se > 0)
+    information = 1.0 / np.where(usable, se, 1.0) ** 2
     boundary = normal_mixture_one_sided(information, rho=rho, alpha=1.0 - confidence)
-    centre, margin = np.where(known, point, 0.0), np.where(known, boundary / information, np.inf)
+    centre, margin = np.where(usable, point, 0.0), np.where(usable, boundary / information, np.inf)
     return Bounds(plain(centre - margin), plain(centre + margin))

@@ -98,8 +98,8 @@ def contributions(n1: ArrayLike, s1: ArrayLike, n0: ArrayLike, s0: ArrayLike) ->
 
     Arguments as `cluster_contrast`.
     """
-    one, zero = _aligned(n1, s1, n0, s0)
-    return one.deviation - zero.deviation
+    treated, control = _aligned(n1, s1, n0, s0)
+    return treated.deviation - control.deviation
 
 
 def cluster_ratio(
@@ -123,21 +123,21 @@ def cluster_ratio_bounds(
     Unbounded where `fieller` is, and when an arm does not vary at all (an arm without events, say):
     `cluster_contrast` still tests a given ratio then. Arguments as `cluster_contrast`.
     """
-    one, zero = _aligned(n1, s1, n0, s0)
-    u1, u0 = _contributions(one, kind), _contributions(zero, kind)
-    factor = _small_sample_factor([one, zero], kind)
+    treated, control = _aligned(n1, s1, n0, s0)
+    u1, u0 = _contributions(treated, kind), _contributions(control, kind)
+    factor = _small_sample_factor([treated, control], kind)
     var1, var0, cov = (factor * np.sum(a * b, axis=-1) for a, b in ((u1, u1), (u0, u0), (u1, u0)))
-    df = np.where((var1 > 0) & (var0 > 0), _linearised(one, zero, kind).df, 0.0)
-    return fieller(one.mean, zero.mean, var1, var0, cov, df, confidence=confidence)
+    df = np.where((var1 > 0) & (var0 > 0), _linearised(treated, control, kind).df, 0.0)
+    return fieller(treated.mean, control.mean, var1, var0, cov, df, confidence=confidence)
 
 
 def side_by_side(
     n1: ArrayLike, s1: ArrayLike, n0: ArrayLike, s0: ArrayLike
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return nested arms as aligned ones: each cluster gets an empty entry in the other arm."""
-    one, zero = floats(n1, s1), floats(n0, s0)
-    n1, s1 = (_padded(value, 0, zero[0].shape[-1]) for value in one)
-    n0, s0 = (_padded(value, one[0].shape[-1], 0) for value in zero)
+    treated, control = floats(n1, s1), floats(n0, s0)
+    n1, s1 = (_padded(value, 0, control[0].shape[-1]) for value in treated)
+    n0, s0 = (_padded(value, treated[0].shape[-1], 0) for value in control)
     return n1, s1, n0, s0
 
 
@@ -175,13 +175,13 @@ def _arm_sums(n: ArrayLike, s: ArrayLike) -> _ArmSums:
     return _ArmSums(mean, (n > 0).sum(axis=-1), n, n / size[..., None], deviation / size[..., None])
 
 
-def _linearised(one: _ArmSums, zero: _ArmSums, kind: Kind) -> ClusterInference:
-    usable = (zero.mean != 0) & ~np.isnan(zero.mean)
-    base = np.where(usable, zero.mean, 1.0)
-    ratio = one.mean / base
-    linear = _contrast([one, zero], [1.0 / base, -ratio / base], kind=kind)
-    known = usable & np.isfinite(linear.se)
-    se, df = np.where(known, linear.se, np.inf), np.where(known, linear.df, 0.0)
+def _linearised(treated: _ArmSums, control: _ArmSums, kind: Kind) -> ClusterInference:
+    usable = (control.mean != 0) & ~np.isnan(control.mean)
+    base = np.where(usable, control.mean, 1.0)
+    ratio = treated.mean / base
+    linear = _contrast([treated, control], [1.0 / base, -ratio / base], kind=kind)
+    has_error = usable & np.isfinite(linear.se)
+    se, df = np.where(has_error, linear.se, np.inf), np.where(has_error, linear.df, 0.0)
     return ClusterInference(plain(np.where(usable, ratio, np.nan)), plain(se), plain(df))
 
 

@@ -51,19 +51,21 @@ def threshold(df: ArrayLike) -> FloatArray:
     return np.minimum(1.0 + df / 10, 1.1 + 1.4 / df)
 
 
-def component(seen: ArrayLike, due: ArrayLike, df: ArrayLike, freedom: ArrayLike) -> Component:
+def component(
+    variance: ArrayLike, expected: ArrayLike, df: ArrayLike, freedom: ArrayLike
+) -> Component:
     """Return what is beyond the variance that is due.
 
     Args:
-        seen: variance of the contrast that the means of its groups show.
-        due: what it would be if the groups added none.
+        variance: variance of the contrast that the means of its groups show.
+        expected: what it would be if the groups added none.
         df: groups less means that they were compared with.
-        freedom: degrees of freedom of `seen`, fewer where the arms' groups vary unlike.
+        freedom: degrees of freedom of `variance`, fewer where the arms' groups vary unlike.
     """
-    seen, due, df, freedom = floats(seen, due, df, freedom)
-    told = (df > 0) & np.isfinite(seen) & np.isfinite(due)
-    excess = np.where(told, np.maximum(seen - threshold(df) * due, 0.0), 0.0)
-    return Component(excess, np.where(excess > 0, np.square(seen) / or_one(freedom), 0.0))
+    variance, expected, df, freedom = floats(variance, expected, df, freedom)
+    usable = (df > 0) & np.isfinite(variance) & np.isfinite(expected)
+    excess = np.where(usable, np.maximum(variance - threshold(df) * expected, 0.0), 0.0)
+    return Component(excess, np.where(excess > 0, np.square(variance) / or_one(freedom), 0.0))
 
 
 def recovered(
@@ -79,11 +81,11 @@ def recovered(
     """
     distance, df = floats(distance, df)
     before, t_before = _freedom(df), quantile(df, confidence)
-    known = np.isfinite(distance)
-    own = np.square(np.where(known, distance, 0.0) / t_before)
+    usable = np.isfinite(distance)
+    own = np.square(np.where(usable, distance, 0.0) / t_before)
     excess = sum((part.excess for part in components), start=np.zeros(()))
     error = sum((part.error for part in components), start=np.zeros(())) + own**2 / before
-    adds = known & (excess > 0)
+    adds = usable & (excess > 0)
     after = np.where(adds, np.square(own + excess) / or_one(error), before)
     after = np.clip(after, 1.0, _MANY)
     wider = special.stdtrit(after, confidence) * np.sqrt(own + excess)
@@ -116,12 +118,12 @@ def rescaled_p(p: ArrayLike, df: ArrayLike, ratio: ArrayLike, after: ArrayLike) 
     return np.where(changed, special.stdtr(_freedom(after), np.where(changed, statistic, 0.0)), p)
 
 
-def excess_p(seen: ArrayLike, due: ArrayLike, df: ArrayLike) -> float:
+def excess_p(variance: ArrayLike, expected: ArrayLike, df: ArrayLike) -> float:
     """Return the p-value of "the groups add nothing": df·seen/due against χ² (Cochran 1954).
 
     1 without degrees of freedom, and where nothing varies.
     """
-    seen, due, df = floats(seen, due, df)
-    told = (df > 0) & (due > 0)
-    statistic = np.where(told, df, 1.0) * np.where(told, seen / or_one(due), 0.0)
-    return plain(np.where(told, special.chdtrc(np.where(told, df, 1.0), statistic), 1.0))
+    variance, expected, df = floats(variance, expected, df)
+    usable = (df > 0) & (expected > 0)
+    statistic = np.where(usable, df, 1.0) * np.where(usable, variance / or_one(expected), 0.0)
+    return plain(np.where(usable, special.chdtrc(np.where(usable, df, 1.0), statistic), 1.0))

@@ -61,11 +61,11 @@ class Looks(NamedTuple):
 
     def z(self, null: float = 0.0) -> FloatArray:
         """Return the normal score of "above the null" (…, days); NaN where nothing can be told."""
-        known = np.isfinite(self.se) & (self.se > 0) & (self.df > 0) & np.isfinite(self.point)
-        se, df = np.where(known, self.se, 1.0), np.where(known, self.df, 1.0)
-        t = (np.where(known, self.point, 0.0) - null) / se
+        usable = np.isfinite(self.se) & (self.se > 0) & (self.df > 0) & np.isfinite(self.point)
+        se, df = np.where(usable, self.se, 1.0), np.where(usable, self.df, 1.0)
+        t = (np.where(usable, self.point, 0.0) - null) / se
         below = special.ndtri(special.stdtr(df, -np.abs(t)))
-        return np.where(known, -np.sign(t) * np.maximum(below, -37.0), np.nan)
+        return np.where(usable, -np.sign(t) * np.maximum(below, -37.0), np.nan)
 
 
 def daily_contrast(
@@ -98,12 +98,12 @@ def daily_contrast(
     sampling, df = _by_samples(parts, weight, total) if alone else _by_units(parts)
     daily = arms[0].mean - (arms[1].mean if control is not None else 0.0)
     point = np.cumsum(np.where(used, weight * daily, 0.0), axis=-1) / total
-    known = np.cumsum(weight, axis=-1) > 0
+    begun = np.cumsum(weight, axis=-1) > 0
     days = _spread_of_days(parts, daily, weight, spread, alone=alone)
     if earlier is not None:
         days = _of_earlier(parts, spread, earlier)
     share = np.cumsum(weight**2, axis=-1) / total**2
-    usable = known & np.isfinite(sampling) & (df > 0)
+    usable = begun & np.isfinite(sampling) & (df > 0)
     sampling, between = np.where(usable, sampling, 0.0), days.variance * share
     variance = sampling + between
     freedom = variance**2 / or_one(sampling**2 / or_one(df) + between**2 / or_one(days.df))
@@ -111,7 +111,7 @@ def daily_contrast(
     units = np.min([part.units for part in parts], axis=0)
     se = np.where(usable, np.sqrt(np.where(usable, variance, 1.0)), np.inf)
     return Looks(
-        np.where(known, point, np.nan), se,
+        np.where(begun, point, np.nan), se,
         np.where(usable, freedom, 0.0), used.astype(np.float64), units, *days,
     )  # fmt: skip
 
@@ -209,9 +209,9 @@ def _spread_of_days(
 ) -> _Days:
     """Return the variance of a day's contrast that neither samples nor units explain."""
     days = weight.shape[-1]
-    seen = (weight > 0)[..., None, :] & np.tri(days, dtype=bool)  # (..., look, day)
-    explained = sum((_due(part, alone=alone) for part in parts), start=np.zeros(()))
-    usable = seen & (explained > 0)
+    so_far = (weight > 0)[..., None, :] & np.tri(days, dtype=bool)  # (..., look, day)
+    explained = sum((_expected(part, alone=alone) for part in parts), start=np.zeros(()))
+    usable = so_far & (explained > 0)
     precision = np.where(usable, 1.0 / or_one(explained), 0.0)
     whole = or_one(precision.sum(axis=-1))
     value = daily[..., None, :]
@@ -239,18 +239,19 @@ def _assumed(parts: list[_Standardised], spread: float) -> FloatArray:
 def _of_earlier(
     parts: list[_Standardised], spread: float, earlier: tuple[FloatArray, FloatArray]
 ) -> _Days:
-    known = np.isfinite(earlier[0])
+    variance, df = earlier
+    has_spread = np.isfinite(variance)
     assumed = _assumed(parts, spread)
-    return _Days(np.where(known, earlier[0], assumed), np.where(known, earlier[1], PRIOR_DF))
+    return _Days(np.where(has_spread, variance, assumed), np.where(has_spread, df, PRIOR_DF))
 
 
-def _due(part: _Standardised, *, alone: bool) -> FloatArray:
+def _expected(part: _Standardised, *, alone: bool) -> FloatArray:
     """Return an arm's variance of each day's mean around the arm's, by look: (..., look, day)."""
     noise = part.within[..., :, None] / or_one(part.size)[..., None, :]
     if alone:
         return noise
-    held = part.n / or_one(part.n.sum(axis=-1, keepdims=True))
-    both = np.einsum("...kg,...dg->...kd", held, part.shares)  # no threads for small products
-    apart = (held**2).sum(axis=-1)[..., :, None] - 2 * both
+    own = part.n / or_one(part.n.sum(axis=-1, keepdims=True))
+    both = np.einsum("...kg,...dg->...kd", own, part.shares)  # no threads for small products
+    apart = (own**2).sum(axis=-1)[..., :, None] - 2 * both
     apart = apart + (part.shares**2).sum(axis=-1)[..., None, :]
     return noise + part.between[..., :, None] * np.maximum(apart, 0.0)

@@ -81,8 +81,8 @@ def score_variance(p1: ArrayLike, p0: ArrayLike, null: float) -> float:
     0.18
     """
     p1, p0 = np.asarray(p1, dtype=np.float64), np.asarray(p0, dtype=np.float64)
-    one = np.ones(np.broadcast(p1, p0).shape)
-    return plain(_variance(_Arms(p1, one, p0, one), np.asarray(null, dtype=np.float64)))
+    size = np.ones(np.broadcast(p1, p0).shape)
+    return plain(_variance(_Arms(p1, size, p0, size), np.asarray(null, dtype=np.float64)))
 
 
 def _arms(x1: ArrayLike, n1: ArrayLike, x0: ArrayLike, n0: ArrayLike) -> _Arms:

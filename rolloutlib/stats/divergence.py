@@ -164,14 +164,14 @@ def design_effect(counts: ArrayLike) -> float:
     (table,) = floats(counts)
     table = table[table.sum(axis=1) > 0]
     sizes, shares = table.sum(axis=1), table.sum(axis=0) / max(table.sum(), 1.0)
-    there = (shares > 0) & (shares < 1)
+    varies = (shares > 0) & (shares < 1)
     groups, categories = len(table), int((shares > 0).sum())
     if groups < 2 or categories < 2:  # noqa: PLR2004 -- what varies is at least two
         return float("nan")
     if sizes.max() <= 1:
         return 1.0
-    p = shares[there]
-    residual = table[:, there] - sizes[:, None] * p
+    p = shares[varies]
+    residual = table[:, varies] - sizes[:, None] * p
     variance = groups / (groups - 1) * np.square(residual).sum(axis=0) / sizes.sum() ** 2
     effects = variance / (p * (1 - p) / sizes.sum())
     return float(np.sum((1 - p) * effects) / (categories - 1))

@@ -69,15 +69,15 @@ def step_test(values: Floats, sampling: Floats, splits: Sequence[int]) -> tuple[
         t = np.zeros_like(t)
     spread = [_sampling_error(weights, sampling, m - late) for late in splits]
     reference = _reference(shares, tuple(splits))
-    found: list[Step] = []
+    steps: list[Step] = []
     for sign in (-1, 1):
         directed: Floats = sign * t[0]
         k = int(np.argmax(directed))
         beyond = int(np.count_nonzero((sign * reference >= directed[k]).any(axis=1)))
         by_samples = float(special.ndtr(-sign * float(after[0, k] - before[0, k]) / spread[k]))
         p = max((1 + beyond) / (1 + DRAWS), by_samples)
-        found.append(Step(splits[k], float(before[0, k]), float(after[0, k]), min(1.0, p)))
-    return found[0], found[1]
+        steps.append(Step(splits[k], float(before[0, k]), float(after[0, k]), min(1.0, p)))
+    return steps[0], steps[1]
 
 
 def later_bounds(

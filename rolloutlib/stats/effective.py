@@ -65,8 +65,8 @@ def korn_graubard(
     effective = size * (t_samples / t_clusters) ** 2
     events = np.minimum(x.sum(axis=-1) / or_one(total) * effective, effective)
     lower, upper = clopper_pearson(events, effective, confidence=confidence)
-    told = clusters > 1
-    return Bounds(plain(np.where(told, lower, 0.0)), plain(np.where(told, upper, 1.0)))
+    usable = clusters > 1
+    return Bounds(plain(np.where(usable, lower, 0.0)), plain(np.where(usable, upper, 1.0)))
 
 
 def effective_sample_size(n: ArrayLike, x: ArrayLike, *, icc_floor: float | None = 0.0) -> float:
@@ -117,12 +117,12 @@ def nested_score_difference(
     (p1, size1), (p0, size0) = _share(n1, x1), _share(n0, x0)
     binomial = p1 * (1 - p1) / or_one(size1) + p0 * (1 - p0) / or_one(size0)
     least = _assumed(n1, x1, icc_floor) + _assumed(n0, x0, icc_floor)
-    variance, told = _inflated(cluster_contrast(n1, x1, n0, x0), confidence, least)
-    told &= binomial > 0
-    effect = np.maximum(np.where(told, variance, 1.0) / np.where(told, binomial, 1.0), 1.0)
-    one, zero = size1 / effect, size0 / effect
-    bounds = miettinen_nurminen_difference(p1 * one, one, p0 * zero, zero, confidence=confidence)
-    return _where_told(bounds, told)
+    variance, usable = _inflated(cluster_contrast(n1, x1, n0, x0), confidence, least)
+    usable &= binomial > 0
+    effect = np.maximum(np.where(usable, variance, 1.0) / np.where(usable, binomial, 1.0), 1.0)
+    m1, m0 = size1 / effect, size0 / effect  # effective sizes
+    bounds = miettinen_nurminen_difference(p1 * m1, m1, p0 * m0, m0, confidence=confidence)
+    return _where_usable(bounds, usable)
 
 
 def crossed_score_difference(
@@ -140,18 +140,18 @@ def crossed_score_difference(
     difference = cluster_contrast(n1, x1, n0, x0)
     (p1, _), (p0, _) = _share(n1, x1), _share(n0, x0)
     apart = np.square(cluster_mean(n1, x1).se) + np.square(cluster_mean(n0, x0).se)
-    known = np.isfinite(apart) & (apart > 0) & np.isfinite(difference.se)
-    left = np.where(known, np.square(difference.se), 1.0) / np.where(known, apart, 1.0)
+    varied = np.isfinite(apart) & (apart > 0) & np.isfinite(difference.se)
+    left = np.where(varied, np.square(difference.se), 1.0) / np.where(varied, apart, 1.0)
     least = left * (_assumed(n1, x1, icc_floor) + _assumed(n0, x0, icc_floor))
-    variance, told = _inflated(difference, confidence, least)
-    told &= known
-    change = np.where(told, difference.point, 0.0)
+    variance, usable = _inflated(difference, confidence, least)
+    usable &= varied
+    change = np.where(usable, difference.point, 0.0)
     differ = np.clip(left * (p1 * (1 - p1) + p0 * (1 - p0)) + change**2, np.abs(change), 1.0)
     differ *= 1 - _ROUNDING  # so that both parts add up to no more than all pairs
-    told &= differ > change**2
-    pairs = np.where(told, differ - change**2, 1.0) / np.where(told, variance, 1.0)
+    usable &= differ > change**2
+    pairs = np.where(usable, differ - change**2, 1.0) / np.where(usable, variance, 1.0)
     gained, lost = (np.maximum(pairs * (differ + s * change) / 2, 0.0) for s in (1, -1))
-    return _where_told(tango(gained, lost, pairs, confidence=confidence), told)
+    return _where_usable(tango(gained, lost, pairs, confidence=confidence), usable)
 
 
 def _share(n: ArrayLike, x: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -175,12 +175,12 @@ def _inflated(
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Return the variance, at least so much, times (t/z)², and where it is known."""
     _, se, df = floats(*difference)
-    told = np.isfinite(se) & (se > 0) & (df > 0)
+    usable = np.isfinite(se) & (se > 0) & (df > 0)
     wider = special.stdtrit(np.where(df > 0, df, 1.0), confidence) / special.ndtri(confidence)
-    variance = np.maximum(np.square(np.where(told, se, 1.0)), least) * wider**2
-    return np.where(told, variance, 1.0), told
+    variance = np.maximum(np.square(np.where(usable, se, 1.0)), least) * wider**2
+    return np.where(usable, variance, 1.0), usable
 
 
-def _where_told(bounds: Bounds, told: NDArray[np.bool_]) -> Bounds:
-    lower, upper = np.where(told, bounds.lower, -1.0), np.where(told, bounds.upper, 1.0)
+def _where_usable(bounds: Bounds, usable: NDArray[np.bool_]) -> Bounds:
+    lower, upper = np.where(usable, bounds.lower, -1.0), np.where(usable, bounds.upper, 1.0)
     return Bounds(plain(lower), plain(upper))

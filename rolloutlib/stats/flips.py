@@ -66,33 +66,41 @@ def repeats_for(units: int) -> int:
     return 0 if many < FEWEST_REPEATS // 5 else int(np.clip(many, FEWEST_REPEATS, MOST_REPEATS))
 
 
-def drawn(one: Flags, zero: Flags, repeats: int, rng: np.random.Generator) -> Draws:
+def drawn(treated: Flags, control: Flags, repeats: int, rng: np.random.Generator) -> Draws:
     """Draw units with replacement among those of the same arms, so that arms keep their sizes.
 
     Args:
-        one: which units have samples in the treatment. (units,)
-        zero: likewise in the control.
+        treated: which units have samples in the treatment. (units,)
+        control: likewise in the control.
         repeats: how often.
         rng: the source of chance.
     """
-    both, only_one, only_zero = (np.flatnonzero(mask) for mask in (one & zero, one & ~zero,
-                                                                   zero & ~one))  # fmt: skip
-    shared, mine, theirs = (_draw(places, len(places), repeats, rng)
-                            for places in (both, only_one, only_zero))  # fmt: skip
-    return _laid(shared, mine, theirs, np.zeros(shared.shape, dtype=np.bool_))
+    both, only_treated, only_control = _places(treated, control)
+    shared, of_treated, of_control = (
+        _draw(places, len(places), repeats, rng) for places in (both, only_treated, only_control)
+    )
+    return _laid(shared, of_treated, of_control, np.zeros(shared.shape, dtype=np.bool_))
 
 
-def pooled(one: Flags, zero: Flags, repeats: int, rng: np.random.Generator) -> Draws:
+def pooled(treated: Flags, control: Flags, repeats: int, rng: np.random.Generator) -> Draws:
     """Draw both arms from one pool: shared units exchange their arms by a coin; arguments as above.
 
     Units of one arm alone are drawn for either arm from those of both.
     """
-    both, only_one, only_zero = (np.flatnonzero(mask) for mask in (one & zero, one & ~zero,
-                                                                   zero & ~one))  # fmt: skip
-    pool = np.concatenate([only_one, only_zero])
+    both, only_treated, only_control = _places(treated, control)
+    pool = np.concatenate([only_treated, only_control])
     shared = _draw(both, len(both), repeats, rng)
-    mine, theirs = (_draw(pool, len(places), repeats, rng) for places in (only_one, only_zero))
-    return _laid(shared, mine, theirs, rng.integers(2, size=shared.shape) > 0)
+    of_treated, of_control = (
+        _draw(pool, len(places), repeats, rng) for places in (only_treated, only_control)
+    )
+    return _laid(shared, of_treated, of_control, rng.integers(2, size=shared.shape) > 0)
+
+
+def _places(treated: Flags, control: Flags) -> tuple[Ints, Ints, Ints]:
+    """Return the units of both arms, of the treatment alone and of the control alone."""
+    masks = (treated & control, treated & ~control, control & ~treated)
+    both, only_treated, only_control = map(np.flatnonzero, masks)
+    return both, only_treated, only_control
 
 
 def _draw(places: Ints, size: int, repeats: int, rng: np.random.Generator) -> Ints:
@@ -101,30 +109,33 @@ def _draw(places: Ints, size: int, repeats: int, rng: np.random.Generator) -> In
     return places[rng.integers(len(places), size=(repeats, size))]
 
 
-def _laid(shared: Ints, mine: Ints, theirs: Ints, swap: Flags) -> Draws:
+def _laid(shared: Ints, of_treated: Ints, of_control: Ints, swap: Flags) -> Draws:
     """Lay the three kinds of units side by side."""
-    one = np.concatenate([shared, mine, np.full_like(theirs, -1)], axis=1)
-    zero = np.concatenate([shared, np.full_like(mine, -1), theirs], axis=1)
-    alone = np.zeros((len(shared), mine.shape[1] + theirs.shape[1]), dtype=np.bool_)
-    return Draws(one, zero, np.concatenate([swap, alone], axis=1))
+    treated = np.concatenate([shared, of_treated, np.full_like(of_control, -1)], axis=1)
+    control = np.concatenate([shared, np.full_like(of_treated, -1), of_control], axis=1)
+    alone = np.zeros((len(shared), of_treated.shape[1] + of_control.shape[1]), dtype=np.bool_)
+    return Draws(treated, control, np.concatenate([swap, alone], axis=1))
 
 
-def taken(draws: Draws, one: FloatArray, zero: FloatArray) -> tuple[FloatArray, FloatArray]:
+def taken(draws: Draws, treated: FloatArray, control: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the values that both arms have in every repeat; 0 where an arm lacks the unit.
 
     A unit that is in one arm alone brings its own values into whichever arm it is drawn for.
 
     Args:
         draws: which units.
-        one: values of the treatment, 0 where it lacks the unit. (units,)
-        zero: of the control.
+        treated: values of the treatment, 0 where it lacks the unit. (units,)
+        control: of the control.
     """
     alone = (draws.one < 0) | (draws.zero < 0)
-    whole = one + zero
-    mine = np.where(alone, whole[draws.one], np.where(draws.swap, zero[draws.one], one[draws.one]))
-    theirs = np.where(alone, whole[draws.zero],
-                      np.where(draws.swap, one[draws.zero], zero[draws.zero]))  # fmt: skip
-    return np.where(draws.one < 0, 0.0, mine), np.where(draws.zero < 0, 0.0, theirs)
+    whole = treated + control
+    of_treated = np.where(
+        alone, whole[draws.one], np.where(draws.swap, control[draws.one], treated[draws.one])
+    )
+    of_control = np.where(
+        alone, whole[draws.zero], np.where(draws.swap, treated[draws.zero], control[draws.zero])
+    )
+    return np.where(draws.one < 0, 0.0, of_treated), np.where(draws.zero < 0, 0.0, of_control)
 
 
 def flip(verdicts: NDArray[np.int64], own: int | None = None) -> Flip:

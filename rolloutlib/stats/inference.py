@@ -69,9 +69,9 @@ def t_bounds(inference: ClusterInference, *, confidence: float = 0.95) -> Bounds
     Bounds(lower=-inf, upper=inf)
     """
     check_confidence(confidence)
-    point, se, df, known = _split(inference)
-    margin = np.where(known, special.stdtrit(df, confidence) * se, np.inf)
-    point = np.where(known, point, 0.0)
+    point, se, df, usable = _split(inference)
+    margin = np.where(usable, special.stdtrit(df, confidence) * se, np.inf)
+    point = np.where(usable, point, 0.0)
     return Bounds(plain(point - margin), plain(point + margin))
 
 
@@ -82,8 +82,8 @@ def t_test(
 
     NaN and p = 1 where `t_bounds` would be infinite.
     """
-    point, se, df, known = _split(inference)
-    t = np.where(known, (point - null) / se, np.nan)
+    point, se, df, usable = _split(inference)
+    t = np.where(usable, (point - null) / se, np.nan)
     p = _p_value(special.stdtr(df, t), special.stdtr(df, -t), alternative)
     return TestResult(plain(t), plain(p))
 
@@ -99,8 +99,8 @@ def _split(
 ) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
     """Return point, se and df (1 where unknown), and where the standard error is usable."""
     point, se, df = floats(*inference)
-    known = np.isfinite(se) & (se > 0) & (df > 0)
-    return point, np.where(known, se, 1.0), np.where(known, df, 1.0), known
+    usable = np.isfinite(se) & (se > 0) & (df > 0)
+    return point, np.where(usable, se, 1.0), np.where(usable, df, 1.0), usable
 
 
 def _p_value(below: FloatArray, above: FloatArray, alternative: Alternative) -> FloatArray:

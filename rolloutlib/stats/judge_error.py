@@ -184,17 +184,17 @@ def corrected_mean(
     n = np.bincount(codes, minlength=size).astype(np.float64)
     slope, tuned = _slope(f, y, int((n > 0).sum()))
     residual = np.bincount(codes, y - slope * f, size)
-    found = cluster_mean(n, residual, kind="CR3")
-    found = found._replace(df=max(found.df - tuned, 0.0))
+    difference = cluster_mean(n, residual, kind="CR3")
+    difference = difference._replace(df=max(difference.df - tuned, 0.0))
     skewness = skewness_of(contributions(n, residual, 0 * n, 0 * n))
-    lower, upper = skewed_t(found, skewness, confidence=confidence)
+    lower, upper = skewed_t(difference, skewness, confidence=confidence)
     apart = (np.abs(y - f) > _ROUNDING).astype(np.float64)
     differ = floats(np.bincount(codes, apart, size))[0]
-    below, above = found.point - lower, upper - found.point
+    below, above = difference.point - lower, upper - difference.point
     if differ.sum() < FEW:
         unseen = _unseen(n, differ, confidence) * span
         below, above = (max(end, unseen) if np.isfinite(end) else unseen for end in (below, above))
-    return Level(found.point + slope * mean, slope, min(below, span), min(above, span))
+    return Level(difference.point + slope * mean, slope, min(below, span), min(above, span))
 
 
 def _slope(f: FloatArray, y: FloatArray, clusters: int) -> tuple[float, int]:
@@ -214,7 +214,7 @@ def _unseen(n: FloatArray, differ: FloatArray, confidence: float) -> float:
 
 
 def contrast(
-    kind: str, own: tuple[float, float, float], one: Arm, zero: Arm | None = None
+    kind: str, own: tuple[float, float, float], treated: Arm, control: Arm | None = None
 ) -> Corrected:
     """Return a contrast as people would give it.
 
@@ -224,18 +224,19 @@ def contrast(
     Args:
         kind: difference, ratio or treatment.
         own: point, lower and upper bound of the judge's own contrast. (batch)
-        one: the treatment.
-        zero: the control; None for the treatment alone.
+        treated: the treatment.
+        control: the control; None for the treatment alone.
     """
     point, lower, upper = floats(*own)
     ours = _Own(point, point - lower, upper - point)
-    if kind == "treatment" or zero is None:
-        judged = scaled(ours.below, ours.above, one.level.slope)
-        return _moved(ours, one.level.point, judged, (one.level.below, one.level.above))
+    if kind == "treatment" or control is None:
+        judged = scaled(ours.below, ours.above, treated.level.slope)
+        return _moved(ours, treated.level.point, judged, (treated.level.below, treated.level.above))
     if kind == "ratio":
-        return _ratio(ours, one, zero)
-    apart = np.subtract(one.level.point, zero.level.point)
-    return _moved(ours, apart, _judged(ours, one, zero, 1.0, 1.0), _labelled(one, zero, 1.0))
+        return _ratio(ours, treated, control)
+    apart = np.subtract(treated.level.point, control.level.point)
+    judged = _judged(ours, treated, control, 1.0, 1.0)
+    return _moved(ours, apart, judged, _labelled(treated, control, 1.0))
 
 
 class _Own(NamedTuple):
@@ -246,27 +247,27 @@ class _Own(NamedTuple):
     above: FloatArray
 
 
-def _ratio(own: _Own, one: Arm, zero: Arm) -> Corrected:
+def _ratio(own: _Own, treated: Arm, control: Arm) -> Corrected:
     """Find the ratios at which treatment - ratio x control equals its own error.
 
     Nothing bounds a ratio to a control whose own bound reaches 0.
     """
-    base, slope = floats(zero.level.point, zero.level.slope)
-    least = base - np.hypot(scaled(zero.below, zero.above, slope)[0], zero.level.below)
-    known = (least > 0) & np.isfinite(own.point)
-    mean = np.where(known, base, 1.0)
-    point = np.where(known, one.level.point / mean, np.nan)
-    seen = np.where(known, own.point, 1.0)
-    apart = _Own(seen, own.below * zero.judged, own.above * zero.judged)
+    base, slope = floats(control.level.point, control.level.slope)
+    least = base - np.hypot(scaled(control.below, control.above, slope)[0], control.level.below)
+    usable = (least > 0) & np.isfinite(own.point)
+    mean = np.where(usable, base, 1.0)
+    point = np.where(usable, treated.level.point / mean, np.nan)
+    judged_ratio = np.where(usable, own.point, 1.0)
+    apart = _Own(judged_ratio, own.below * control.judged, own.above * control.judged)
     ends, moved = [point, point], [point, point]
     for _ in range(_STEPS):
         for side, sign in ((0, -1.0), (1, 1.0)):
-            there = _labelled(one, zero, ends[side])[side]
-            judged = _judged(apart, one, zero, seen, ends[side])[side]
-            ends[side] = point + sign * np.hypot(judged, there) / mean
-            moved[side] = point + sign * there / mean
+            of_labels = _labelled(treated, control, ends[side])[side]
+            judged = _judged(apart, treated, control, judged_ratio, ends[side])[side]
+            ends[side] = point + sign * np.hypot(judged, of_labels) / mean
+            moved[side] = point + sign * of_labels / mean
     outer = [
-        np.where(known, end, sign * np.inf)
+        np.where(usable, end, sign * np.inf)
         for sign, end in ((-1.0, ends[0]), (1.0, ends[1]), (-1.0, moved[0]), (1.0, moved[1]))
     ]
     low, high = outer[2] - own.point, outer[3] - own.point
@@ -275,19 +276,20 @@ def _ratio(own: _Own, one: Arm, zero: Arm) -> Corrected:
 
 
 def _judged(
-    own: _Own, one: Arm, zero: Arm, ratio: ArrayLike, weight: ArrayLike
+    own: _Own, treated: Arm, control: Arm, ratio: ArrayLike, weight: ArrayLike
 ) -> tuple[FloatArray, FloatArray]:
     """Return how far the judge's own means move slope1·mean1 - weight·slope0·mean0.
 
     That is slope1·(mean1 - ratio·mean0) and a rest of one mean, or as much of the other one: the
     smaller of both, added up as if the two moved together.
     """
-    second = np.multiply(weight, zero.level.slope)
-    most = [np.maximum(arm.below, arm.above) for arm in (one, zero)]
+    second = np.multiply(weight, control.level.slope)
+    most = [np.maximum(arm.below, arm.above) for arm in (treated, control)]
     positive = np.where(np.asarray(ratio) > 0, ratio, 1.0)
-    rests = (np.abs(one.level.slope * positive - second) * most[1],
-             np.abs(one.level.slope - second / positive) * most[0])  # fmt: skip
-    parts = [scaled(own.below, own.above, slope) for slope in (one.level.slope, second / positive)]
+    rests = (np.abs(treated.level.slope * positive - second) * most[1],
+             np.abs(treated.level.slope - second / positive) * most[0])  # fmt: skip
+    slopes = (treated.level.slope, second / positive)
+    parts = [scaled(own.below, own.above, slope) for slope in slopes]
     down, up = (
         np.minimum(*(part[side] + rest for part, rest in zip(parts, rests, strict=True)))
         for side in (0, 1)
@@ -302,19 +304,19 @@ def scaled(below: ArrayLike, above: ArrayLike, slope: ArrayLike) -> tuple[FloatA
     return np.where(turned, up, down), np.where(turned, down, up)
 
 
-def _labelled(one: Arm, zero: Arm, weight: ArrayLike) -> tuple[FloatArray, FloatArray]:
+def _labelled(treated: Arm, control: Arm, weight: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Return how far the labels of both arms move it."""
-    return (np.hypot(one.level.below, np.multiply(weight, zero.level.above)),
-            np.hypot(one.level.above, np.multiply(weight, zero.level.below)))  # fmt: skip
+    return (np.hypot(treated.level.below, np.multiply(weight, control.level.above)),
+            np.hypot(treated.level.above, np.multiply(weight, control.level.below)))  # fmt: skip
 
 
 def _moved(
     own: _Own, point: ArrayLike, judged: tuple[ArrayLike, ArrayLike],
-    there: tuple[ArrayLike, ArrayLike],
+    of_labels: tuple[ArrayLike, ArrayLike],
 ) -> Corrected:  # fmt: skip
     point = np.asarray(point, dtype=np.float64)
     shift = point - own.point
-    down, up = (np.hypot(*parts) for parts in zip(judged, there, strict=True))
+    down, up = (np.hypot(*parts) for parts in zip(judged, of_labels, strict=True))
     bounds = Bounds(plain(point - down), plain(point + up))
-    moved = Bounds(plain(np.subtract(shift, there[0])), plain(np.add(shift, there[1])))
+    moved = Bounds(plain(np.subtract(shift, of_labels[0])), plain(np.add(shift, of_labels[1])))
     return Corrected(plain(point), bounds, plain(shift), moved)

@@ -53,12 +53,12 @@ def welch_inference(
         var0: its sample variance.
         n0: its number of values.
     """
-    one, zero = mean_inference(mean1, var1, n1), mean_inference(mean0, var0, n0)
-    v1, v0 = np.square(one.se), np.square(zero.se)
-    known = np.isfinite(v1 + v0) & (v1 + v0 > 0)
-    share = np.where(known, v1, 1.0) / np.where(known, v1 + v0, 1.0)
-    freedom = 1.0 / (share**2 / or_one(one.df) + (1.0 - share) ** 2 / or_one(zero.df))
-    point, df = np.subtract(one.point, zero.point), np.where(known, freedom, 0.0)
+    treated, control = mean_inference(mean1, var1, n1), mean_inference(mean0, var0, n0)
+    v1, v0 = np.square(treated.se), np.square(control.se)
+    usable = np.isfinite(v1 + v0) & (v1 + v0 > 0)
+    share = np.where(usable, v1, 1.0) / np.where(usable, v1 + v0, 1.0)
+    freedom = 1.0 / (share**2 / or_one(treated.df) + (1.0 - share) ** 2 / or_one(control.df))
+    point, df = np.subtract(treated.point, control.point), np.where(usable, freedom, 0.0)
     return ClusterInference(plain(point), plain(np.sqrt(v1 + v0)), plain(df))
 
 
@@ -95,12 +95,12 @@ def skewed_t(
     """
     bounds = t_bounds(inference, confidence=confidence)
     point, se, df = floats(*inference)
-    known, seen = np.isfinite(bounds.upper), np.asarray(skewness, dtype=np.float64)
+    usable, skew = np.isfinite(bounds.upper), np.asarray(skewness, dtype=np.float64)
     t = np.asarray(special.stdtrit(np.where(df > 0, df, 1.0), confidence), dtype=np.float64)
-    below, above = (_beyond_chance(sign * seen, df) for sign in (-1.0, 1.0))
-    point, se = np.where(known, point, 0.0), np.where(known, se, 0.0)
-    lower = np.where(known, point - se * _hall(t, below), bounds.lower)
-    upper = np.where(known, point + se * _hall(t, above), bounds.upper)
+    below, above = (_beyond_chance(sign * skew, df) for sign in (-1.0, 1.0))
+    point, se = np.where(usable, point, 0.0), np.where(usable, se, 0.0)
+    lower = np.where(usable, point - se * _hall(t, below), bounds.lower)
+    upper = np.where(usable, point + se * _hall(t, above), bounds.upper)
     return Bounds(plain(lower), plain(upper))
 
 
@@ -138,12 +138,12 @@ def skewed_mean(
     """
     bounds = skewed_t(inference, skewness, confidence=confidence)
     point, se, df = floats(*inference)
-    known = np.isfinite(bounds.upper) & (point > 0)
+    usable = np.isfinite(bounds.upper) & (point > 0)
     root = np.sqrt(or_one(units))
-    variation = np.where(known, se, 0.1) * root / np.where(known, point, 1.0)
+    variation = np.where(usable, se, 0.1) * root / np.where(usable, point, 1.0)
     lognormal = (3.0 * variation + variation**3) / root
     t = np.asarray(special.stdtrit(np.where(df > 0, df, 1.0), confidence), dtype=np.float64)
-    least = np.where(known, point, 0.0) + np.where(known, se, 0.0) * _hall(t, lognormal)
+    least = np.where(usable, point, 0.0) + np.where(usable, se, 0.0) * _hall(t, lognormal)
     return Bounds(
-        bounds.lower, plain(np.where(known, np.maximum(bounds.upper, least), bounds.upper))
+        bounds.lower, plain(np.where(usable, np.maximum(bounds.upper, least), bounds.upper))
     )

@@ -54,8 +54,8 @@ def tango_variance(differ: ArrayLike, change: ArrayLike, null: float) -> float:
     0.1
     """
     differ, change = np.asarray(differ, dtype=np.float64), np.asarray(change, dtype=np.float64)
-    one = np.ones_like(differ)
-    variance = _variance((differ + change) / 2, (differ - change) / 2, one, np.asarray(null))
+    size = np.ones_like(differ)
+    variance = _variance((differ + change) / 2, (differ - change) / 2, size, np.asarray(null))
     return plain(variance)
 
 

@@ -39,10 +39,10 @@ def prediction_bounds(
     """
     check_confidence(confidence)
     values, size, after = (np.asarray(part, dtype=np.float64) for part in (means, n, following))
-    known = values.size >= _LEAST and bool(np.all(size > 0))
-    centre = float(np.average(values, weights=size)) if known else 0.0
+    usable = values.size >= _LEAST and bool(np.all(size > 0))
+    centre = float(np.average(values, weights=size)) if usable else 0.0
     spread = float(np.sum(size * (values - centre) ** 2)) / max(values.size - 1, 1)
-    single = max(spread, variance) if known else 0.0
+    single = max(spread, variance) if usable else 0.0
     t = float(special.stdtrit(values.size - 1.0, confidence)) if single > 0 else np.inf
     scale = single * (1.0 / or_one(after) + 1.0 / size.sum()) if single > 0 else 1.0
     margin = np.where(after > 0, t * np.sqrt(scale), np.inf)

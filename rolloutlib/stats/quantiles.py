@@ -115,13 +115,13 @@ def _above(values: FloatArray, bound: float, point: float) -> float:
 
 
 def quantile_ratio(
-    one: tuple[float, Bounds], zero: tuple[float, Bounds], correlation: float = 0.0
+    treated: tuple[float, Bounds], control: tuple[float, Bounds], correlation: float = 0.0
 ) -> tuple[float, Bounds]:
     """Return the ratio of two quantiles with its bounds, each at the confidence of what goes in.
 
     Args:
-        one: the treatment's quantile, in any unit, and its bounds.
-        zero: the control's, likewise.
+        treated: the treatment's quantile, in any unit, and its bounds.
+        control: the control's, likewise.
         correlation: of both arms' shares beyond their quantiles.
 
     Returns:
@@ -130,7 +130,7 @@ def quantile_ratio(
     >>> quantile_ratio((110.0, Bounds(104.0, 121.0)), (100.0, Bounds(93.0, 108.0)))
     (1.1, Bounds(lower=1.0001, upper=1.24))
     """
-    (point1, bounds1), (point0, bounds0) = one, zero
+    (point1, bounds1), (point0, bounds0) = treated, control
     if point0 <= 0 or point1 < 0:
         return nan, Bounds(0.0, inf)
     if point1 == 0:
@@ -145,10 +145,10 @@ def _log(ratio: float) -> float:
     return log(ratio) if 0 < ratio < inf else (inf if ratio else -inf)
 
 
-def _recovered(one: float, zero: float, correlation: float) -> float:
-    if inf in (one, zero):
+def _recovered(treated: float, control: float, correlation: float) -> float:
+    if inf in (treated, control):
         return inf
-    return max(one**2 + zero**2 - 2 * correlation * one * zero, 0.0) ** 0.5
+    return max(treated**2 + control**2 - 2 * correlation * treated * control, 0.0) ** 0.5
 
 
 def cut_beyond(values: NDArray[np.float64], counts: FloatArray, q: float) -> float:

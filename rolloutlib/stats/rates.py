@@ -29,9 +29,9 @@ def garwood(events: ArrayLike, exposure: ArrayLike, *, confidence: float = 0.95)
     """
     check_confidence(confidence)
     x, size = floats(events, exposure)
-    seen = np.where(x > 0, special.gammaincinv(np.where(x > 0, x, 1.0), 1.0 - confidence), 0.0)
+    least = np.where(x > 0, special.gammaincinv(np.where(x > 0, x, 1.0), 1.0 - confidence), 0.0)
     most = special.gammaincinv(x + 1.0, confidence)
-    lower = np.where(size > 0, seen / or_one(size), 0.0)
+    lower = np.where(size > 0, least / or_one(size), 0.0)
     return Bounds(plain(lower), plain(np.where(size > 0, most / or_one(size), np.inf)))
 
 

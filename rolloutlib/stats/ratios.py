@@ -72,8 +72,8 @@ def miettinen_nurminen_ratio_test(
     """Test p1/p0 against the null by the score's z; NaN and p = 1 without events or trials."""
     check_between("null", null, 0, np.inf)
     arms = _arms(x1, n1, x0, n0)
-    told = (arms.n1 > 0) & (arms.n0 > 0) & (arms.x1 + arms.x0 > 0)
-    z = np.where(told, _score(arms, np.asarray(null, dtype=np.float64)), np.nan)
+    usable = (arms.n1 > 0) & (arms.n0 > 0) & (arms.x1 + arms.x0 > 0)
+    z = np.where(usable, _score(arms, np.asarray(null, dtype=np.float64)), np.nan)
     return TestResult(plain(z), normal_p_value(z, alternative))
 
 
@@ -86,8 +86,8 @@ def ratio_score_variance(p1: ArrayLike, p0: ArrayLike, null: float) -> float:
     0.1092
     """
     p1, p0 = np.asarray(p1, dtype=np.float64), np.asarray(p0, dtype=np.float64)
-    one = np.ones(np.broadcast(p1, p0).shape)
-    return plain(_variance(_Arms(p1, one, p0, one), np.asarray(null, dtype=np.float64)))
+    size = np.ones(np.broadcast(p1, p0).shape)
+    return plain(_variance(_Arms(p1, size, p0, size), np.asarray(null, dtype=np.float64)))
 
 
 def fieller(

@@ -78,7 +78,7 @@ def apart(call: Callable[[], object], kill_after: float | None = None) -> bool:
     return os.WIFEXITED(status)
 
 
-def counted(fatal: int | None, told: Path | None = None) -> None:
+def counted(fatal: int | None, tally: Path | None = None) -> None:
     """Kill this process before or after a step of writing; or only count both into a file."""
     moments = 0
     os.fsync = lambda _handle: (
@@ -90,8 +90,8 @@ def counted(fatal: int | None, told: Path | None = None) -> None:
         if moments == fatal:
             os.kill(os.getpid(), signal.SIGKILL)
         moments += 1
-        if told:
-            told.write_text(str(moments), encoding="utf-8")
+        if tally:
+            tally.write_text(str(moments), encoding="utf-8")
 
     def wrapped(step: Callable[..., object]) -> Callable[..., object]:
         def call(*arguments: object) -> object:
@@ -109,23 +109,23 @@ def counted(fatal: int | None, told: Path | None = None) -> None:
 def main(folder: Path) -> int:
     """Kill ingests at each step (or every third) and at random; return how many were killed."""
     first, second = files(folder / "runs", runs=10)
-    whole, base, store, told = (folder / name for name in ("whole", "base", "store", "told"))
+    whole, base, store, tally = (folder / name for name in ("whole", "base", "store", "told"))
 
     def add(to: Path, fatal: int | None = None, count: Path | None = None) -> None:
         counted(fatal, count)
         ingest(second, to, PLAN)
 
     def check(to: Path, *allowed: Path) -> None:
-        if content(to) not in [content(one) for one in allowed]:
+        if content(to) not in [content(state) for state in allowed]:
             raise ValueError("the store is neither the old one nor the new one")
 
     apart(lambda: ingest(first, base, PLAN))
     shutil.copytree(base, whole)
     start = time.perf_counter()
-    apart(lambda: add(whole, count=told))
+    apart(lambda: add(whole, count=tally))
     lasts = time.perf_counter() - start
     chance = random.Random(8)  # noqa: S311 -- no secret
-    moments = int(told.read_text(encoding="utf-8"))
+    moments = int(tally.read_text(encoding="utf-8"))
     steps = range(0, moments, 1 if EXHAUSTIVE else 3)  # before and after steps by turns
     plans = [(step, None) for step in steps]
     plans += [(None, chance.uniform(0, 0.7 * lasts)) for _ in range(MOST)]

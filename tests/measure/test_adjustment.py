@@ -24,8 +24,8 @@ def _arm(values: np.ndarray) -> Cells:
 def _side_by_side(treatment: np.ndarray, control: np.ndarray) -> Arms:
     """Lay two arms of different units next to each other, as the moments of nested units are."""
     nothing = [Cells(np.zeros(n), np.zeros(n), np.zeros(n)) for n in (len(treatment), len(control))]
-    one, zero = _arm(treatment), _arm(control)
-    return Arms(_joined(zero, nothing[0]), _joined(nothing[1], one), "user")
+    treated, untreated = _arm(treatment), _arm(control)
+    return Arms(_joined(untreated, nothing[0]), _joined(nothing[1], treated), "user")
 
 
 def _joined(a: Cells, b: Cells) -> Cells:
@@ -79,15 +79,15 @@ def test_constant_covariate_changes_nothing() -> None:
 def test_unknown_covariates_keep_their_values() -> None:
     """Units without a covariate are neither shifted nor used for the slope."""
     metric, covariate = _world(np.random.default_rng(4))
-    known = np.arange(400) % 2 == 0
+    covered = np.arange(400) % 2 == 0
     both = (covariate.control, covariate.treatment)
     blank = [
-        Cells(np.where(known, cells.n, 0.0), np.where(known, cells.mean, 0.0), cells.m2)
+        Cells(np.where(covered, cells.n, 0.0), np.where(covered, cells.mean, 0.0), cells.m2)
         for cells in both
     ]
     shifted, _ = adjust(metric, Arms(blank[0], blank[1], "user"))
-    assert np.array_equal(shifted.control.mean[~known], metric.control.mean[~known])
-    assert not np.array_equal(shifted.control.mean[known], metric.control.mean[known])
+    assert np.array_equal(shifted.control.mean[~covered], metric.control.mean[~covered])
+    assert not np.array_equal(shifted.control.mean[covered], metric.control.mean[covered])
 
 
 def test_pairs_with_a_shared_covariate_are_unchanged() -> None:
@@ -114,12 +114,12 @@ def _covariates(control: list[float | None], treatment: list[float | None]) -> M
 
 def test_a_covariate_that_one_arm_lacks_is_refused() -> None:
     """Ten of thirty users without history in one arm only is no chance; in both it is fine."""
-    known: list[float | None] = [1.0] * 30
+    full: list[float | None] = [1.0] * 30
     lost: list[float | None] = [*[None] * 10, *[1.0] * 20]
     with pytest.raises(UsageError, match="0 of 30 units of arm a and 10 of 30 of arm b"):
-        check(_covariates(known, lost), PAIR)
+        check(_covariates(full, lost), PAIR)
     check(_covariates(lost, lost), PAIR)
-    check(_covariates(known, known), PAIR)
+    check(_covariates(full, full), PAIR)
 
 
 def test_a_covariate_that_nobody_has_is_refused() -> None:

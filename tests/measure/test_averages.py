@@ -17,7 +17,7 @@ from tests.tables import PLAN, frame_of
 if TYPE_CHECKING:
     from rolloutlib.plan.model import Gate
 
-Given: TypeAlias = "dict[tuple[str, str, int | None], list[dict[str, Any]]]"
+RowsOfRuns: TypeAlias = "dict[tuple[str, str, int | None], list[dict[str, Any]]]"
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
 ARMS = ("control", "treatment")
 PASS, LATENCY, P95, ISSUE = (
@@ -52,7 +52,7 @@ def info(
 
 
 def reviewed(
-    runs: Given, gate: Gate, metric: str, *, replicates: dict[str, str] | None = None,
+    runs: RowsOfRuns, gate: Gate, metric: str, *, replicates: dict[str, str] | None = None,
     only_reported: tuple[RunInfo, ...] = (),
 ) -> tuple[tuple[float | None, int], tuple[RunRow, ...]]:  # fmt: skip
     """Return a gate's plan value over the last three runs, and the runs."""
@@ -70,8 +70,8 @@ def reviewed(
     rows = run_rows([*infos, *only_reported], table, ARMS, 3)
     control, treatment = (last_runs(rows, arm, 3) for arm in ARMS)
     counted = histogram(frame, latency_expression(30_000), per_unit=10)
-    found = plan_value(gate, metric, table, counted, control=control, treatment=treatment)
-    return (found.value, found.runs), rows
+    planned = plan_value(gate, metric, table, counted, control=control, treatment=treatment)
+    return (planned.value, planned.runs), rows
 
 
 def passes(share: int) -> list[dict[str, Any]]:
@@ -84,7 +84,9 @@ def test_last_three_of_each_arm() -> None:
 
     Earlier runs do not count.
     """
-    runs: Given = {(f"c{i}", "control", i): passes(share) for i, share in enumerate([0, 5, 6, 10])}
+    runs: RowsOfRuns = {
+        (f"c{i}", "control", i): passes(share) for i, share in enumerate([0, 5, 6, 10])
+    }
     runs |= {(f"t{i}", "treatment", i): passes(share) for i, share in enumerate([0, 0, 9, 9, 6])}
     (value, count), rows = reviewed(runs, PASS, "passed")
     assert value == pytest.approx((0.9 + 0.9 + 0.6) / 3 - (0.5 + 0.6 + 1.0) / 3)
@@ -94,7 +96,7 @@ def test_last_three_of_each_arm() -> None:
 
 def test_runs_count_alike_whatever_their_size() -> None:
     """The plan averages runs, not samples: a small run weighs as much as a large one."""
-    runs: Given = {
+    runs: RowsOfRuns = {
         ("c", "control", 0): passes(5),
         ("a", "treatment", 0): passes(10) * 9,
         ("b", "treatment", 1): passes(0),
@@ -106,7 +108,7 @@ def test_runs_count_alike_whatever_their_size() -> None:
 
 def test_the_same_run_id_in_both_arms() -> None:
     """Runs of both arms may share their ids and stay apart."""
-    runs: Given = {("r", "control", 0): passes(4), ("r", "treatment", 0): passes(9)}
+    runs: RowsOfRuns = {("r", "control", 0): passes(4), ("r", "treatment", 0): passes(9)}
     (value, _), rows = reviewed(runs, PASS, "passed")
     assert value == pytest.approx(0.5)
     assert [(row.arm, row.pass_rate) for row in rows] == [
@@ -120,7 +122,7 @@ def test_replicates_count_once() -> None:
 
     The last three are then three different ones.
     """
-    runs: Given = {("c", "control", 0): passes(5)}
+    runs: RowsOfRuns = {("c", "control", 0): passes(5)}
     runs |= {(f"t{i}", "treatment", i): passes(i) for i in range(6)}
     (value, count), rows = reviewed(
         runs, PASS, "passed", replicates={"t1": "same", "t4": "same", "t5": "same"}
@@ -136,7 +138,7 @@ def test_replicates_count_once() -> None:
 
 def test_runs_without_a_time_come_first() -> None:
     """A run that carries no time is older than any that does; among equals the name decides."""
-    runs: Given = {
+    runs: RowsOfRuns = {
         (name, "treatment", day): passes(5)
         for name, day in (("z", None), ("b", 0), ("a", 0), ("c", 5))
     }
@@ -156,7 +158,7 @@ def test_quantile_over_the_runs_together() -> None:
     """
     rng = np.random.default_rng(3)
     samples = [np.round(rng.gamma(2, scale, 40), 1) for scale in (300, 500, 2000)]
-    runs: Given = {
+    runs: RowsOfRuns = {
         (f"t{i}", "treatment", i): [{"latency_ms": x} for x in part]
         for i, part in enumerate(samples)
     }
@@ -179,19 +181,22 @@ def test_the_treatment_alone() -> None:
 
 def test_runs_that_do_not_tell() -> None:
     """A run that does not know the metric is not averaged as 0, and is not counted."""
-    runs: Given = {("c", "control", 0): [{"latency_ms": 1.0}]}
+    runs: RowsOfRuns = {("c", "control", 0): [{"latency_ms": 1.0}]}
     runs |= {
         ("a", "treatment", 0): [{"latency_ms": 100.0}],
         ("b", "treatment", 1): [{"latency_ms": None}],
     }
     assert reviewed(runs, LATENCY, "latency_ms")[0] == (pytest.approx(100.0), 1)
-    nothing: Given = {("c", "control", 0): passes(5), ("b", "treatment", 1): [{"latency_ms": None}]}
+    nothing: RowsOfRuns = {
+        ("c", "control", 0): passes(5),
+        ("b", "treatment", 1): [{"latency_ms": None}],
+    }
     assert reviewed(nothing, LATENCY, "latency_ms")[0] == (None, 0)
 
 
 def test_a_ratio_to_nothing() -> None:
     """A ratio to a control without the issue has no value, rather than an infinite one."""
-    runs: Given = {
+    runs: RowsOfRuns = {
         ("c", "control", 0): [{"issues": []}],
         ("t", "treatment", 0): [{"issues": ["x"]}],
     }
@@ -201,7 +206,7 @@ def test_a_ratio_to_nothing() -> None:
 def test_runs_that_only_report() -> None:
     """A run without samples counts with the numbers that it reports itself."""
     reported = info("t1", "treatment", 1, n=0, reported=Reported(0.5, 8.0, 900.0, 0.1))
-    runs: Given = {("c", "control", 0): passes(5), ("t0", "treatment", 0): passes(9)}
+    runs: RowsOfRuns = {("c", "control", 0): passes(5), ("t0", "treatment", 0): passes(9)}
     (value, count), rows = reviewed(runs, PASS, "passed", only_reported=(reported,))
     assert value == pytest.approx((0.9 + 0.5) / 2 - 0.5)
     assert count == 1
@@ -218,8 +223,8 @@ def test_headline_numbers() -> None:
         {"passed": True, "latency_ms": 100.0, "score": 7.0},
         {"passed": False, "status": "timeout", "latency_ms": None},
     ]
-    _, found = reviewed({("t", "treatment", 0): rows}, PASS, "passed")
-    assert found[0] == RunRow(
+    _, rows_of_runs = reviewed({("t", "treatment", 0): rows}, PASS, "passed")
+    assert rows_of_runs[0] == RunRow(
         "t",
         "treatment",
         DAY,

@@ -34,11 +34,13 @@ def many(seed: int, rows: int = 400) -> list[dict[str, Any]]:
 
 def by_hand(rows: list[dict[str, Any]], key: str) -> dict[str, dict[str, list[float]]]:
     """Return each group's values by arm."""
-    found: dict[str, dict[str, list[float]]] = {}
+    groups_by_key: dict[str, dict[str, list[float]]] = {}
     for row in rows:
         if row[key] is not None and row["passed"] is not None:
-            found.setdefault(row[key], {arm: [] for arm in PAIR})[row["arm"]].append(row["passed"])
-    return found
+            groups_by_key.setdefault(row[key], {arm: [] for arm in PAIR})[row["arm"]].append(
+                row["passed"]
+            )
+    return groups_by_key
 
 
 def test_prompts_side_by_side_are_those_that_counting_finds() -> None:
@@ -48,15 +50,15 @@ def test_prompts_side_by_side_are_those_that_counting_finds() -> None:
     both = {p: v for p, v in values.items() if v["control"] and v["treatment"]}
     change = {p: mean(v["treatment"]) - mean(v["control"]) for p, v in both.items()}
     lost = sorted((p for p in change if change[p] < -1e-9), key=lambda p: (change[p], p))
-    found = side_by_side(frame_of(rows), PAIR, PASSED, outcome="worse", n=1_000)
-    assert found.total == len(lost) == found.counts["worse"]
-    table = found.rows.to_pylist()
+    behind = side_by_side(frame_of(rows), PAIR, PASSED, outcome="worse", n=1_000)
+    assert behind.total == len(lost) == behind.counts["worse"]
+    table = behind.rows.to_pylist()
     assert [round(row["change"], 9) for row in table] == [round(change[p], 9) for p in lost]
     assert sorted(row["prompt_id"] for row in table) == sorted(lost)
-    assert found.counts["one arm"] == len(values) - len(both)
-    assert found.counts["all"] == len(both)
+    assert behind.counts["one arm"] == len(values) - len(both)
+    assert behind.counts["all"] == len(both)
     passed = sum(all(v["control"]) and all(v["treatment"]) for v in both.values())
-    assert found.counts["both passed"] == passed
+    assert behind.counts["both passed"] == passed
     for row in table:
         assert row["n_control"] == len(both[row["prompt_id"]]["control"])
         assert row["control"] == pytest.approx(mean(both[row["prompt_id"]]["control"]))
@@ -110,12 +112,12 @@ def test_groups_come_by_what_they_cost() -> None:
     """Loss times samples orders users; one whom the control lacks is held against its mean."""
     rows = many(3)
     values = by_hand(rows, "user_id")
-    found = groups(frame_of(rows), PAIR, PASSED, "user_id").rows.to_pylist()
+    costed = groups(frame_of(rows), PAIR, PASSED, "user_id").rows.to_pylist()
     costs = {
         u: (mean(v["control"]) - mean(v["treatment"])) * len(v["treatment"])
         for u, v in values.items()
     }
-    assert [row["user_id"] for row in found] == sorted(costs, key=lambda u: (-costs[u], u))
+    assert [row["user_id"] for row in costed] == sorted(costs, key=lambda u: (-costs[u], u))
     alone = [
         {"arm": "control", "user_id": "a"}, {"arm": "treatment", "user_id": "b", "passed": False},
     ]  # fmt: skip
@@ -127,11 +129,11 @@ def test_single_samples_come_in_a_stable_order() -> None:
     """The largest first, equal ones by arm, run and id, whatever order the rows lie in."""
     rows = [{**row, "latency_ms": float(row["score"] or 0)} for row in many(4, 60)]
     order = nw.col("latency_ms")
-    one = singles(frame_of(rows), PAIR, order=order, n=20)
-    other = singles(frame_of(rows[::-1]), PAIR, order=order, n=20)
-    assert one.rows.to_pylist() == other.rows.to_pylist()
-    assert one.total == 60
-    latencies = one.rows.column("latency_ms").to_pylist()
+    first = singles(frame_of(rows), PAIR, order=order, n=20)
+    reversed_ = singles(frame_of(rows[::-1]), PAIR, order=order, n=20)
+    assert first.rows.to_pylist() == reversed_.rows.to_pylist()
+    assert first.total == 60
+    latencies = first.rows.column("latency_ms").to_pylist()
     assert latencies == sorted(latencies, reverse=True)
 
 
@@ -144,12 +146,12 @@ def test_texts_stand_beside_their_own_samples() -> None:
         for run in ("a", "b")
     ]  # fmt: skip
     behind = side_by_side(frame_of(rows), PAIR, PASSED, outcome="worse")
-    told = pa.table({
+    texts = pa.table({
         "arm": [row["arm"] for row in rows], "run_id": [row["run_id"] for row in rows],
         "sample_id": ["1"] * 4, "prompt_text": [f"ask {row['run_id']}" for row in rows],
         "answer_text": [f"{row['arm']} {row['run_id']}" for row in rows],
     })  # fmt: skip
-    frame = nw.from_native(told).lazy("polars")
-    found = with_texts(behind.rows, frame, ("prompt_text", "answer_text"), PAIR).to_pylist()
-    assert [(row["prompt_text"], row["control_answer"], row["treatment_answer"]) for row in found] \
+    frame = nw.from_native(texts).lazy("polars")
+    shown = with_texts(behind.rows, frame, ("prompt_text", "answer_text"), PAIR).to_pylist()
+    assert [(row["prompt_text"], row["control_answer"], row["treatment_answer"]) for row in shown] \
         == [(f"ask {run}", f"control {run}", f"treatment {run}") for run in ("a", "b")]  # fmt: skip

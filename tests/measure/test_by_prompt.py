@@ -37,19 +37,19 @@ def sums(codes: Ints, values: NDArray[np.float64], size: int) -> Cells:
 
 
 def prompts_of(
-    zero: Arm, one: Arm, users: int, prompts: int, *, told: bool = True
+    control: Arm, treated: Arm, users: int, prompts: int, *, with_users: bool = True
 ) -> tuple[Source, ...]:
     """Return what prompts add to the metric `score` of two arms."""
     parts: list[tuple[Ints, Cells]] = []
-    for user, prompt, values in (zero, one):
-        there, place = np.unique(prompt * users + user, return_inverse=True)
-        parts.append((there, sums(place, values, len(there))))
+    for user, prompt, values in (control, treated):
+        cells_of_arm, place = np.unique(prompt * users + user, return_inverse=True)
+        parts.append((cells_of_arm, sums(place, values, len(cells_of_arm))))
     cells = Cells(*(np.concatenate([getattr(part, name) for _, part in parts])
                     for name in ("n", "mean", "m2")))  # type: ignore[arg-type]  # fmt: skip
-    codes = np.concatenate([there for there, _ in parts])
-    arm = np.repeat([0, 1], [len(there) for there, _ in parts])
+    codes = np.concatenate([cells_of_arm for cells_of_arm, _ in parts])
+    arm = np.repeat([0, 1], [len(cells_of_arm) for cells_of_arm, _ in parts])
     keys = {"arm": Key(arm, PAIR), "prompt": Key(codes // users, tuple(map(str, range(prompts))))}
-    if told:
+    if with_users:
         keys["cluster"] = Key(codes % users, tuple(map(str, range(users))))
     table = MomentTable(keys, cells.n, {"score": cells})
     measured = Measured({}, "user", 1.0, (), 0, table, table, {}, {}, {}, {}, None, answers=table)
@@ -71,16 +71,16 @@ def test_without_prompt_effects_prompts_differ_as_much_as_is_due(kind: str) -> N
     """Users, and answers that one user gives to one prompt again, are no effect of prompts."""
     rng = np.random.default_rng(4)
     user, prompt, users, prompts = dealt(kind, rng)
-    seen, due = [], []
+    variances, expected = [], []
     for _ in range(120):
         taste = rng.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], users)
         habit = rng.normal(size=(users, prompts))  # of a user with a prompt, in both arms
         arms = [(user, prompt, taste[user, k] + habit[user, prompt] + rng.normal(size=len(user)))
                 for k in (0, 1)]  # fmt: skip
         source = prompts_of(arms[0], arms[1], users, prompts)[0]
-        seen.append(float(source.seen.at(1.0)[0]))
-        due.append(float(source.due.at(1.0)[0]))
-    assert np.mean(seen) == pytest.approx(np.mean(due), rel=0.25)
+        variances.append(float(source.seen.at(1.0)[0]))
+        expected.append(float(source.due.at(1.0)[0]))
+    assert np.mean(variances) == pytest.approx(np.mean(expected), rel=0.25)
 
 
 def test_prompts_that_differ_widen_the_bound_and_more_prompts_are_needed() -> None:
@@ -112,9 +112,11 @@ def test_many_rows_are_measured_without_users() -> None:
     rng = np.random.default_rng(1)
     user, prompt = np.repeat(np.arange(40), 10), np.tile(np.arange(10), 40)
     arms = [(user, prompt, rng.normal(size=400)) for _ in PAIR]
-    told, alone = (prompts_of(arms[0], arms[1], 40, 10, told=part)[0] for part in (True, False))
-    assert alone.seen == told.seen
-    assert alone.due.one[0] == pytest.approx(told.due.one[0], rel=0.2)
+    by_users, alone = (
+        prompts_of(arms[0], arms[1], 40, 10, with_users=part)[0] for part in (True, False)
+    )
+    assert alone.seen == by_users.seen
+    assert alone.due.one[0] == pytest.approx(by_users.due.one[0], rel=0.2)
 
 
 def test_prompts_are_looked_at_only_where_they_can_be_told_from_users() -> None:

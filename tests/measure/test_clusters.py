@@ -64,24 +64,28 @@ def write(rows: pd.DataFrame, folder: Path, cluster: str | None, name: str = "s.
     (folder / "source.yaml").write_text(yaml.safe_dump({"columns": columns}))
 
 
-def pass_rate(found: Reviewed) -> Any:  # noqa: ANN401
+def pass_rate(reviewed: Reviewed) -> Any:  # noqa: ANN401
     """Return the evidence on the pass rate."""
-    return next(gate.evidence for gate in found.gates if gate.id == "pass_rate")
+    return next(gate.evidence for gate in reviewed.gates if gate.id == "pass_rate")
 
 
-def codes(found: Reviewed) -> set[str]:
+def codes(reviewed: Reviewed) -> set[str]:
     """Return the codes of a review's reasons."""
-    return {reason.code for reason in found.reasons}
+    return {reason.code for reason in reviewed.reasons}
 
 
 def test_bounds_rest_on_clusters_where_they_are_declared(tmp_path: Path) -> None:
     """Twelve teams of five are twelve, so the bound is wider than that of sixty people."""
     people = pass_rate(review(teams(), tmp_path, cluster=None))
-    found = pass_rate(review(teams(), tmp_path))
+    clustered = pass_rate(review(teams(), tmp_path))
     assert (people.unit, people.clusters_control) == ("user", 60)
-    assert (found.unit, found.clusters_control, found.design) == ("cluster", 12, "crossed")
-    assert found.point == people.point
-    assert found.lower < people.lower
+    assert (clustered.unit, clustered.clusters_control, clustered.design) == (
+        "cluster",
+        12,
+        "crossed",
+    )
+    assert clustered.point == people.point
+    assert clustered.lower < people.lower
 
 
 def test_every_format_and_a_store_rest_on_the_same_clusters(tmp_path: Path) -> None:
@@ -101,8 +105,12 @@ def test_every_format_and_a_store_rest_on_the_same_clusters(tmp_path: Path) -> N
     ingest(tmp_path / "csv", tmp_path / "store", PLAN)
     for folder in ("csv", "inner", "envelopes", "store"):
         params = review_params({"stage": 1, "runs": str(tmp_path / folder), "looks": ""})
-        found = pass_rate(review_stage(params))
-        assert (found.unit, found.clusters, found.lower) == ("cluster", 12, expected.lower), folder
+        evidence = pass_rate(review_stage(params))
+        assert (evidence.unit, evidence.clusters, evidence.lower) == (
+            "cluster",
+            12,
+            expected.lower,
+        ), folder
 
 
 def envelope(rows: pd.DataFrame, name: str) -> dict[str, Any]:
@@ -127,28 +135,28 @@ def test_a_cluster_that_only_some_samples_name_passes_nothing(tmp_path: Path) ->
     rows.loc[::2, "team"] = None
     half = review(rows, tmp_path)
     empty = review(rows.assign(team=pd.Series([None] * len(rows), dtype="string")), tmp_path)
-    for found in (half, empty):
-        assert found.recommendation is Recommendation.HOLD
-        assert all(gate.evidence.verdict is not Verdict.PASS for gate in found.gates)
-        told = [reason for reason in found.reasons if reason.code == "unit.gaps"]
-        assert [reason.facts["unit"] for reason in told] == ["cluster"]
+    for reviewed in (half, empty):
+        assert reviewed.recommendation is Recommendation.HOLD
+        assert all(gate.evidence.verdict is not Verdict.PASS for gate in reviewed.gates)
+        gaps = [reason for reason in reviewed.reasons if reason.code == "unit.gaps"]
+        assert [reason.facts["unit"] for reason in gaps] == ["cluster"]
 
 
 def test_a_user_in_two_clusters_passes_nothing(tmp_path: Path) -> None:
     """Clusters that share a user are fewer than they seem."""
     rows = teams()
     rows.loc[(rows["user_id"] == "u0") & (rows["arm"] == "treatment"), "team"] = "t1"
-    found = review(rows, tmp_path)
-    assert "clusters.shared" in codes(found)
-    assert all(gate.evidence.verdict is not Verdict.PASS for gate in found.gates)
+    reviewed = review(rows, tmp_path)
+    assert "clusters.shared" in codes(reviewed)
+    assert all(gate.evidence.verdict is not Verdict.PASS for gate in reviewed.gates)
 
 
 def test_the_allocation_is_of_users_or_of_whole_clusters(tmp_path: Path) -> None:
     """Whole teams of other sizes are no mismatch; users of shared teams that stay away are one."""
     rows = teams(40, 5, 2, whole=True)
     small = (rows["arm"] == "treatment") & (rows["user_id"].str[1:].astype(int) % 5 > 0)
-    found = review(rows[~small], tmp_path)
-    assert found.recommendation is not Recommendation.INVALID
+    reviewed = review(rows[~small], tmp_path)
+    assert reviewed.recommendation is not Recommendation.INVALID
     shared = teams(20, 20, 1)
     number = shared["user_id"].str[1:].astype(int)
     split = shared[(number % 4 == 0) == (shared["arm"] == "treatment")]
@@ -162,9 +170,9 @@ def test_digests_without_clusters_stay(monkeypatch: pytest.MonkeyPatch, *, exact
     rows = [{"user_id": "u", "score": 1.0}, {"user_id": "v", "score": 2.0}]
     plain = Samples(frame_of(rows))
     before = Samples.from_frame(plain.frame().drop("cluster"))
-    told = Samples(frame_of([row | {"cluster": "t"} for row in rows]))
+    clustered = Samples(frame_of([row | {"cluster": "t"} for row in rows]))
     assert plain.digest() == before.digest()
-    assert told.digest() != plain.digest()
+    assert clustered.digest() != plain.digest()
     if exact:
         assert plain.digest() == BEFORE
 

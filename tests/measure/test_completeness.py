@@ -136,9 +136,9 @@ def test_too_much_is_said_arm_by_arm() -> None:
     """Above the plan's share an arm blocks every gate, with its number; at it, nothing is said."""
     measured = measured_of(rows("control", 98) + rows("treatment", 98))
     at, above = ({"control": Lack(2, 0.0), "treatment": Lack(n, 0.0)} for n in (2, 3))
-    told = [unreadable(each, measured, refused(), RULES) for each in (at, above)]
-    assert told[0] == []
-    assert [(r.code, r.facts["arm"], r.facts["rows"]) for r in told[1]] == [
+    reasons = [unreadable(each, measured, refused(), RULES) for each in (at, above)]
+    assert reasons[0] == []
+    assert [(r.code, r.facts["arm"], r.facts["rows"]) for r in reasons[1]] == [
         ("data.unreadable", "treatment", 3)
     ]
     gone = absent({"control": Lack(0, 0.0), "treatment": Lack(1, 2.0)}, measured, RULES)
@@ -217,12 +217,12 @@ def test_the_plans_value_at_its_worst(gate_id: str) -> None:
     table += [row for k in range(3) for row in rows("treatment", 40 - k, run_id=f"t{k}")]
     measured, gate = measured_of(table), PLAN.gates[gate_id]
     lacking = {"control": Lack(0, 0.0), "treatment": Lack(0, 3.0)}
-    told = [run_rows([RunInfo(run, arm, None, 2, "default", None, run, 40, None, "", 1)
+    rows_of_arms = [run_rows([RunInfo(run, arm, None, 2, "default", None, run, 40, None, "", 1)
                       for run in (f"{arm[0]}{k}" for k in range(3))],
                      measured.by_run, (arm,), 3) for arm in PAIR]  # fmt: skip
     metric = metric_of(gate)
     whole, short = (
-        worst_planned(Account(measured, PAIR, lack, RULES, 1.0), gate, metric, *told)
+        worst_planned(Account(measured, PAIR, lack, RULES, 1.0), gate, metric, *rows_of_arms)
         for lack in (NOTHING, lacking)
     )
     assert whole is None

@@ -44,27 +44,27 @@ def moments(codes: Ints, values: Floats, size: int) -> Cells:
 
 
 def lined_up(
-    zero: Arm,
-    one: Arm,
+    untreated: Arm,
+    treated: Arm,
     *,
     unit: Unit = "user",
     replicates: dict[tuple[str, str], str] | None = None,
 ) -> Arms:
     """Return both arms per unit, with what their runs add to the metric `score`."""
-    units = int(max(zero[0].max(), one[0].max())) + 1
-    runs = int(max(zero[1].max(), one[1].max())) + 1
-    control, treatment = (moments(arm[0], arm[2], units) for arm in (zero, one))
+    units = int(max(untreated[0].max(), treated[0].max())) + 1
+    runs = int(max(untreated[1].max(), treated[1].max())) + 1
+    control, treatment = (moments(arm[0], arm[2], units) for arm in (untreated, treated))
     arms = Arms(control, treatment, unit)
-    by_run = [moments(arm[1], arm[2], runs) for arm in (zero, one)]
+    by_run = [moments(arm[1], arm[2], runs) for arm in (untreated, treated)]
     names, labels = tuple(map(str, range(runs))), tuple(map(str, range(units)))
-    groups = np.array([(k, r, u) for k, arm in enumerate((zero, one))
+    groups = np.array([(k, r, u) for k, arm in enumerate((untreated, treated))
                        for u, r in zip(arm[0], arm[1], strict=True)])  # fmt: skip
     cut, n = np.unique(groups, axis=0, return_counts=True)
     keys = {"arm": Key(cut[:, 0], PAIR), "run_id": Key(cut[:, 1], names),
             "cluster": Key(cut[:, 2], labels)}  # fmt: skip
     shared = overlap_of(MomentTable(keys, n.astype(float), {})) if unit != "sample" else None
     counts = {name: Count(len(arm[0]), 0, 0, 0, 0)
-              for name, arm in zip(PAIR, (zero, one), strict=True)}  # fmt: skip
+              for name, arm in zip(PAIR, (untreated, treated), strict=True)}  # fmt: skip
     measured = Measured(
         counts, unit, 1.0, (), 0, table([control, treatment], "cluster", labels),
         table(by_run, "run_id", names), {}, {}, {}, {}, None, overlap=shared,
@@ -98,16 +98,16 @@ def test_without_run_effects_runs_differ_as_much_as_is_due(kind: str) -> None:
     """What run means show, averaged over worlds without run effects, is what is due."""
     rng = np.random.default_rng(3)
     places = [dealt(rng, kind) for _ in PAIR]
-    seen, due = [], []
+    variances, expected = [], []
     for _ in range(150):
         both = rng.multivariate_normal([0, 0], [[1, 0.7], [0.7, 1]], 12)
-        zero, one = ((u, r, both[u, k] + rng.normal(size=len(u)))
+        control, treated = ((u, r, both[u, k] + rng.normal(size=len(u)))
                      for k, (u, r) in enumerate(places))  # fmt: skip
-        arms = lined_up(zero, one)
+        arms = lined_up(control, treated)
         source = arms.beyond[0]
-        seen.append(float(source.seen.at(1.0)[0]))
-        due.append(float(source.due.at(1.0)[0]))
-    assert np.mean(seen) == pytest.approx(np.mean(due), rel=0.25)
+        variances.append(float(source.seen.at(1.0)[0]))
+        expected.append(float(source.due.at(1.0)[0]))
+    assert np.mean(variances) == pytest.approx(np.mean(expected), rel=0.25)
 
 
 def test_single_samples_agree_with_one_way_analysis_of_variance() -> None:
@@ -128,10 +128,10 @@ def test_runs_of_the_same_pairs_are_matched() -> None:
     rng = np.random.default_rng(8)
     prompts, runs = np.arange(300), np.arange(300) % 6
     hard = rng.normal(size=300)
-    zero, one = (hard + 0.3 * rng.normal(size=300) for _ in PAIR)
+    control, treated = (hard + 0.3 * rng.normal(size=300) for _ in PAIR)
     other = (runs + 2) % 6  # the treatment's runs have other names
-    arms = lined_up((prompts, runs, zero), (prompts, other, one), unit="prompt")
-    source, change = arms.beyond[0], one - zero
+    arms = lined_up((prompts, runs, control), (prompts, other, treated), unit="prompt")
+    source, change = arms.beyond[0], treated - control
     means = np.array([change[runs == k].mean() for k in range(6)])
     assert source.df_both[0] == pytest.approx(5)
     assert source.seen.at(1.0)[0] == pytest.approx(means.var(ddof=1) / 6)
@@ -149,14 +149,14 @@ def test_repeated_runs_are_one_and_one_run_tells_nothing() -> None:
 
 def test_recovered_bounds_are_welch_s_where_the_bound_is_a_t_bound() -> None:
     """A t bound with a second, independent variance is the t bound of their sum (Satterthwaite)."""
-    own, df, seen, due, groups = 0.5, 12.0, 4.0, 0.0, 3.0
-    extra = component_of(seen, due, groups, groups)
+    own, df, variance, expected, groups = 0.5, 12.0, 4.0, 0.0, 3.0
+    extra = component_of(variance, expected, groups, groups)
     distance, after = recovered(stats.t.ppf(0.95, df) * own**0.5, df, [extra], confidence=0.95)
-    freedom = (own + seen) ** 2 / (own**2 / df + seen**2 / groups)
+    freedom = (own + variance) ** 2 / (own**2 / df + variance**2 / groups)
     assert after == pytest.approx(freedom)
-    assert distance == pytest.approx(stats.t.ppf(0.95, freedom) * (own + seen) ** 0.5)
-    p = rescaled_p(stats.t.sf(2.0, df), df, (own / (own + seen)) ** 0.5, freedom)
-    assert p == pytest.approx(stats.t.sf(2.0 * (own / (own + seen)) ** 0.5, freedom))
+    assert distance == pytest.approx(stats.t.ppf(0.95, freedom) * (own + variance) ** 0.5)
+    p = rescaled_p(stats.t.sf(2.0, df), df, (own / (own + variance)) ** 0.5, freedom)
+    assert p == pytest.approx(stats.t.sf(2.0 * (own / (own + variance)) ** 0.5, freedom))
     assert excess_p(4.0, 2.0, 3.0) == pytest.approx(stats.chi2.sf(6.0, 3))
 
 
@@ -215,20 +215,20 @@ def test_a_candidate_at_the_limit_passes_in_at_most_six_percent(
     variance = 0.09 / 6000  # of an arm's mean by its samples alone
     sds = [sd, sd if both else 0.0]
     means = [rng.normal(0, (at**2 + variance * runs) ** 0.5, (worlds, runs)) for at in sds]
-    nothing, due, share = np.zeros(worlds), np.full(worlds, variance), np.full(1, 1 / runs)
-    one, zero = (mean.var(axis=1, ddof=1) / runs for mean in means)
+    nothing, expected, share = np.zeros(worlds), np.full(worlds, variance), np.full(1, 1 / runs)
+    treated, control = (mean.var(axis=1, ddof=1) / runs for mean in means)
     df = np.full(worlds, runs - 1.0)
-    seen, without = Quadratic(one, zero, nothing), Quadratic(due, due, nothing)
+    observed, without = Quadratic(treated, control, nothing), Quadratic(expected, expected, nothing)
     alone = np.full(1, np.nan)
-    source = Source("run", (runs, runs), seen, without, df, df, alone, (share, share))
+    source = Source("run", (runs, runs), observed, without, df, df, alone, (share, share))
     spread = 30 * (variance * users) ** 0.5 * np.resize([1, -1], users)
     n = np.full((worlds, users), 30.0)
     sums = [Sums(n, 30 * (mean.mean(axis=1, keepdims=True) + at) + apart) for mean, at, apart in
             zip(means, (limit, 0.0), (spread, np.sort(spread)), strict=True)]  # fmt: skip
     arms = Compared(sums[0], sums[1], "crossed", "user", (source,))
-    found = estimate_many(SCORE, arms, RULES, metric="score")
+    estimates = estimate_many(SCORE, arms, RULES, metric="score")
     error = 2 * (0.06 * 0.94 / worlds) ** 0.5
-    for proven in proves(found.lower, found.upper, limit, SCORE.harm):
+    for proven in proves(estimates.lower, estimates.upper, limit, SCORE.harm):
         assert proven.mean() <= 0.06 + error
 
 

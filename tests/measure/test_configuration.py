@@ -30,11 +30,13 @@ class _Runs:
 def run(arm: str, number: int, **more: Any) -> RunInfo:  # noqa: ANN401
     """Return a run that tells everything the way stage 2 has it."""
     flags = PLAN.flags_of_arms(2)[arm]
-    told = tuple(sorted((key.removeprefix("feature."), value) for key, value in flags.items()))
+    flag_values = tuple(
+        sorted((key.removeprefix("feature."), value) for key, value in flags.items())
+    )
     about: dict[str, Any] = {
         "run_id": str(number), "arm": arm, "started_at": START + timedelta(days=number), "stage": 2,
         "profile": "default", "seed": number, "replicate": str(number), "n": 10, "reported": None,
-        "file": "", "line": 1, "flags": told, "strategy_hash": "abc",
+        "file": "", "line": 1, "flags": flag_values, "strategy_hash": "abc",
     }  # fmt: skip
     return RunInfo(**(about | more))
 
@@ -96,14 +98,14 @@ def test_a_flag_that_the_plan_does_not_know_is_named() -> None:
     """Where only one arm has it, the plan's features are not all that differs."""
     runs = both()
     turbo = [
-        run(one.arm, k, flags=(*(one.flags or ()), ("turbo", one.arm == "treatment")))
-        for k, one in enumerate(runs)
+        run(info.arm, k, flags=(*(info.flags or ()), ("turbo", info.arm == "treatment")))
+        for k, info in enumerate(runs)
     ]
     reasons = told(*turbo)
     assert [reason.code for reason in reasons] == ["config.flags_unknown"]
     assert reasons[0].facts["flags"] == ("turbo = false | true",)
-    alike = [run(one.arm, k, flags=(*(one.flags or ()), ("turbo", True)))
-             for k, one in enumerate(runs)]  # fmt: skip
+    alike = [run(info.arm, k, flags=(*(info.flags or ()), ("turbo", True)))
+             for k, info in enumerate(runs)]  # fmt: skip
     assert told(*alike) == []
 
 

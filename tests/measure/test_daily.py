@@ -72,10 +72,10 @@ def by_day(days: Days, arm: str, metric: str = "passed") -> dict[str | None, tup
 
 def expected(table: pd.DataFrame, arm: str) -> dict[str, tuple[float, float]]:
     """Count the same with pandas: a sample is of the day, in Seoul, on which its run began."""
-    mine = table[table["arm"] == arm]
-    first = mine.groupby("run_id")["started_at"].transform("min")
+    of_arm = table[table["arm"] == arm]
+    first = of_arm.groupby("run_id")["started_at"].transform("min")
     day = first.dt.tz_convert("Asia/Seoul").dt.date.astype(str)
-    passed = (mine["status"] == "passed").groupby(day)
+    passed = (of_arm["status"] == "passed").groupby(day)
     return {key: (float(part.size), round(part.mean(), 9)) for key, part in passed}
 
 
@@ -86,11 +86,11 @@ def test_a_run_before_midnight_in_seoul_is_of_that_day(stored: bool, tmp_path: P
           datetime(2026, 10, 9, 9, tzinfo=SEOUL)]  # fmt: skip
     assert at[0].astimezone(UTC).date() == at[1].astimezone(UTC).date()
     table = rows(at)
-    found = daily(table, tmp_path / "runs", date(2026, 10, 10), stored=stored)
-    assert found.dates == tuple(date(2026, 10, 5) + timedelta(n) for n in range(6))
+    days = daily(table, tmp_path / "runs", date(2026, 10, 10), stored=stored)
+    assert days.dates == tuple(date(2026, 10, 5) + timedelta(n) for n in range(6))
     for arm in ARMS:
-        assert by_day(found, arm) == expected(table, arm)
-    assert [found.day_of(run) for run in found.runs[::2]] == [d for d in found.dates if d.day in
+        assert by_day(days, arm) == expected(table, arm)
+    assert [days.day_of(run) for run in days.runs[::2]] == [d for d in days.dates if d.day in
                                                              {5, 6, 9}]  # fmt: skip
 
 
@@ -98,14 +98,14 @@ def test_a_run_before_midnight_in_seoul_is_of_that_day(stored: bool, tmp_path: P
 def test_a_run_of_a_week_has_the_days_of_its_samples(stored: bool, tmp_path: Path) -> None:  # noqa: FBT001
     """One run a source, as tools write it, is no single day; a night's run is one."""
     at = [datetime(2026, 10, 5, 20, tzinfo=SEOUL) + timedelta(hours=10 * n) for n in range(9)]
-    found = daily(rows(at, run="all"), tmp_path / "runs", date(2026, 10, 8), stored=stored)
-    assert {day: n for day, (n, _) in by_day(found, "control").items()} == {
+    days = daily(rows(at, run="all"), tmp_path / "runs", date(2026, 10, 8), stored=stored)
+    assert {day: n for day, (n, _) in by_day(days, "control").items()} == {
         "2026-10-05": 4.0, "2026-10-06": 8.0, "2026-10-07": 12.0, "2026-10-08": 8.0,
     }  # fmt: skip
     night = rows([datetime(2026, 10, 5, 20, tzinfo=SEOUL) + timedelta(hours=n) for n in range(9)],
                  run="night")  # fmt: skip
-    found = daily(night, tmp_path / "night", date(2026, 10, 8))
-    assert by_day(found, "control")["2026-10-05"][0] == 36
+    days = daily(night, tmp_path / "night", date(2026, 10, 8))
+    assert by_day(days, "control")["2026-10-05"][0] == 36
 
 
 def test_stored_days_are_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,11 +126,11 @@ def test_stored_days_are_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert rows_.table.metrics.keys() == stored.table.metrics.keys()
     for metric in rows_.table.metrics:
         for key in ("day", "run_id", "cluster"):
-            one, other = (part.table.where(arm="treatment").by(key, metric)
+            from_rows, from_sums = (part.table.where(arm="treatment").by(key, metric)
                           for part in (rows_, stored))  # fmt: skip
-            np.testing.assert_array_equal(one.n, other.n)
-            np.testing.assert_allclose(one.mean, other.mean, rtol=1e-12, atol=1e-12)
-            np.testing.assert_allclose(one.m2, other.m2, rtol=1e-9, atol=1e-9)
+            np.testing.assert_array_equal(from_rows.n, from_sums.n)
+            np.testing.assert_allclose(from_rows.mean, from_sums.mean, rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(from_rows.m2, from_sums.m2, rtol=1e-9, atol=1e-9)
 
 
 def test_the_window_ends_with_the_day_that_is_asked_for(tmp_path: Path) -> None:
@@ -140,10 +140,10 @@ def test_the_window_ends_with_the_day_that_is_asked_for(tmp_path: Path) -> None:
     dates = [date(2026, 8, 1), date(2026, 8, 2), first - timedelta(1), first, last,
              last + timedelta(1)]  # fmt: skip
     at = [datetime(day.year, day.month, day.day, 9, tzinfo=UTC) for day in dates]
-    found = daily(rows(at, each=1), tmp_path / "runs", last)
-    assert (len(found.dates), found.dates[0], found.dates[-1]) == (28, first, last)
-    assert [*by_day(found, "control")] == [str(first), str(last)]
-    assert {found.day_of(run) for run in found.runs} == {first, last}
+    days = daily(rows(at, each=1), tmp_path / "runs", last)
+    assert (len(days.dates), days.dates[0], days.dates[-1]) == (28, first, last)
+    assert [*by_day(days, "control")] == [str(first), str(last)]
+    assert {days.day_of(run) for run in days.runs} == {first, last}
     samples = from_runs(read_runs(tmp_path / "runs"))
     second = datetime(2026, 8, 2, tzinfo=SEOUL)
     since = days_of(samples, ARMS, PLAN, since=date(2026, 7, 1), until=second, zone=SEOUL)

@@ -57,14 +57,14 @@ PAIRS = arms(
 
 def judge(gate: Gate, both: Arms, rules: Evidence = RULES) -> Estimate:
     """Return an estimate that must be there."""
-    found = estimate_gate(gate, both, rules, metric=metric_of(gate, "tag"))
-    assert found is not None
-    return found
+    estimate = estimate_gate(gate, both, rules, metric=metric_of(gate, "tag"))
+    assert estimate is not None
+    return estimate
 
 
-def bounds(found: Estimate) -> tuple[float, float]:
+def bounds(estimate: Estimate) -> tuple[float, float]:
     """Return both bounds."""
-    return found.lower, found.upper
+    return estimate.lower, estimate.upper
 
 
 def proportion(x: int, n: int) -> Cells:
@@ -77,42 +77,42 @@ def proportion(x: int, n: int) -> Cells:
 
 def test_independent_proportions() -> None:
     """Miettinen and Nurminen's bounds (1985) of 56/70 against 48/80 as R's ratesci gives them."""
-    found = judge(PASS, arms(proportion(48, 80), proportion(56, 70), "sample"), WIDE)
-    assert (found.design.kind, str(found.method)) == (
+    estimate = judge(PASS, arms(proportion(48, 80), proportion(56, 70), "sample"), WIDE)
+    assert (estimate.design.kind, str(estimate.method)) == (
         "independent",
         "Miettinen–Nurminen score (1985)",
     )
-    assert bounds(found) == (pytest.approx(0.0528, abs=5e-5), pytest.approx(0.3382, abs=5e-5))
-    assert (found.n_control, found.n_treatment) == (80, 70)
+    assert bounds(estimate) == (pytest.approx(0.0528, abs=5e-5), pytest.approx(0.3382, abs=5e-5))
+    assert (estimate.n_control, estimate.n_treatment) == (80, 70)
 
 
 def test_independent_means() -> None:
     """Welch's bounds and both one-sided p-values as SciPy gives them."""
-    found = judge(SCORE, arms(pooled(A), pooled(B), "sample"))
+    estimate = judge(SCORE, arms(pooled(A), pooled(B), "sample"))
     expected = scipy_stats.ttest_ind(B, A, equal_var=False)
-    assert str(found.method) == "Welch t (1947)"
-    assert bounds(found) == pytest.approx(tuple(expected.confidence_interval(0.90)), abs=CLOSE)
+    assert str(estimate.method) == "Welch t (1947)"
+    assert bounds(estimate) == pytest.approx(tuple(expected.confidence_interval(0.90)), abs=CLOSE)
     worse = scipy_stats.ttest_ind(B, A, equal_var=False, alternative="less").pvalue
-    assert (found.p_worse, found.p_better) == (pytest.approx(worse), pytest.approx(1 - worse))
+    assert (estimate.p_worse, estimate.p_better) == (pytest.approx(worse), pytest.approx(1 - worse))
 
 
 def test_pairs_of_passes() -> None:
     """Tango's bounds as in his table (1998), the exact test of discordant pairs as SciPy's."""
-    found = judge(PASS, PAIRS, WIDE)
-    assert (found.design.kind, found.design.pairs) == ("paired", 21)
-    assert bounds(found) == (pytest.approx(-0.517, abs=5e-4), pytest.approx(-0.026, abs=5e-4))
+    estimate = judge(PASS, PAIRS, WIDE)
+    assert (estimate.design.kind, estimate.design.pairs) == ("paired", 21)
+    assert bounds(estimate) == (pytest.approx(-0.517, abs=5e-4), pytest.approx(-0.026, abs=5e-4))
     exact = scipy_stats.binomtest(GAINED, GAINED + LOST, alternative="less").pvalue
-    assert found.p_worse == pytest.approx(exact)
+    assert estimate.p_worse == pytest.approx(exact)
 
 
 def test_pairs_of_scores() -> None:
     """The paired t bounds as SciPy's; pairs with a missing side are left out and counted."""
     control, treatment = singles([*A, np.nan]), singles([*B, 5.0])
-    found = judge(SCORE, arms(control, treatment, "prompt"))
-    assert bounds(found) == pytest.approx(
+    estimate = judge(SCORE, arms(control, treatment, "prompt"))
+    assert bounds(estimate) == pytest.approx(
         tuple(scipy_stats.ttest_rel(B, A).confidence_interval(0.90)), abs=CLOSE
     )
-    assert found.design == Design("paired", "prompt", 40, 41, 40, dropped=1)
+    assert estimate.design == Design("paired", "prompt", 40, 41, 40, dropped=1)
 
 
 def deleted(statistic: Callable[[Floats, Floats, Floats, Floats], float], both: Arms) -> float:
@@ -123,8 +123,10 @@ def deleted(statistic: Callable[[Floats, Floats, Floats, Floats], float], both: 
         for v in (arm.n, arm.total)
     ]
     whole = statistic(*parts)
-    kept = (np.arange(len(parts[0])) != g for g in range(len(parts[0])))
-    return sqrt(sum((statistic(*(part[keep] for part in parts)) - whole) ** 2 for keep in kept))
+    remaining = (np.arange(len(parts[0])) != g for g in range(len(parts[0])))
+    return sqrt(
+        sum((statistic(*(part[keep] for part in parts)) - whole) ** 2 for keep in remaining)
+    )
 
 
 def difference(n1: Floats, s1: Floats, n0: Floats, s0: Floats) -> float:
@@ -140,16 +142,16 @@ def test_clusters(both: Arms, kind: str) -> None:
 
     Bounds are Student's.
     """
-    found = judge(SCORE, both)
+    estimate = judge(SCORE, both)
     se = deleted(difference, both)
-    assert (found.design.kind, found.se) == (kind, pytest.approx(se))
-    assert found.df is not None
-    margin = scipy_stats.t.ppf(0.95, found.df) * se
-    assert bounds(found) == (
-        pytest.approx(found.point - margin),
-        pytest.approx(found.point + margin),
+    assert (estimate.design.kind, estimate.se) == (kind, pytest.approx(se))
+    assert estimate.df is not None
+    margin = scipy_stats.t.ppf(0.95, estimate.df) * se
+    assert bounds(estimate) == (
+        pytest.approx(estimate.point - margin),
+        pytest.approx(estimate.point + margin),
     )
-    assert found.p_worse == pytest.approx(scipy_stats.t.cdf(found.point / se, found.df))
+    assert estimate.p_worse == pytest.approx(scipy_stats.t.cdf(estimate.point / se, estimate.df))
 
 
 @pytest.mark.parametrize(
@@ -162,27 +164,29 @@ def test_clusters_of_passes(both: Arms, bounds_of: Callable[..., inference.Bound
 
     Standard error and test stay those of the clusters.
     """
-    found, robust = judge(PASS, both), judge(SCORE, both)
-    one, zero = both.treatment, both.control
-    assert bounds(found) == pytest.approx(tuple(bounds_of(one.n, one.total, zero.n, zero.total)))
-    assert (found.se, found.df, found.p_worse) == (robust.se, robust.df, robust.p_worse)
-    assert found.lower < found.point < found.upper
+    estimate, robust = judge(PASS, both), judge(SCORE, both)
+    treated, control = both.treatment, both.control
+    assert bounds(estimate) == pytest.approx(
+        tuple(bounds_of(treated.n, treated.total, control.n, control.total))
+    )
+    assert (estimate.se, estimate.df, estimate.p_worse) == (robust.se, robust.df, robust.p_worse)
+    assert estimate.lower < estimate.point < estimate.upper
 
 
 def test_independent_rates_as_a_ratio() -> None:
     """Score bounds of a ratio of proportions as statsmodels' (unlike its difference, right)."""
-    found = judge(ISSUE, arms(proportion(40, 120), proportion(24, 110), "sample"))
+    estimate = judge(ISSUE, arms(proportion(40, 120), proportion(24, 110), "sample"))
     expected = confint_proportions_2indep(
         24, 110, 40, 120, compare="ratio", method="score", alpha=0.10
     )
-    assert bounds(found) == pytest.approx(expected, abs=1e-5)
-    assert str(found.method) == "Miettinen–Nurminen score for a ratio (1985)"
+    assert bounds(estimate) == pytest.approx(expected, abs=1e-5)
+    assert str(estimate.method) == "Miettinen–Nurminen score for a ratio (1985)"
 
 
 def test_independent_means_as_a_ratio() -> None:
     """Fieller's bounds solve (m1 − θ·m0)² = t²·(v1 + θ²·v0), with Welch's freedom."""
     slow, fast = RNG.gamma(4, 300, 50), RNG.gamma(4, 280, 60)
-    found = judge(LATENCY_RATIO, arms(pooled(fast), pooled(slow), "sample"))
+    estimate = judge(LATENCY_RATIO, arms(pooled(fast), pooled(slow), "sample"))
     v1, v0 = slow.var(ddof=1) / 50, fast.var(ddof=1) / 60
     df = scipy_stats.ttest_ind(slow, fast, equal_var=False).df
     t = scipy_stats.t.ppf(0.95, df)
@@ -191,20 +195,20 @@ def test_independent_means_as_a_ratio() -> None:
     def gap(theta: float) -> float:
         return (slow.mean() - theta * fast.mean()) ** 2 - t**2 * (v1 + theta**2 * v0)
 
-    assert bounds(found) == (
+    assert bounds(estimate) == (
         pytest.approx(brentq(gap, 0.2, ratio)),
         pytest.approx(brentq(gap, ratio, 5)),
     )
-    assert str(found.method) == "Fieller (1954)"
+    assert str(estimate.method) == "Fieller (1954)"
 
 
 @pytest.mark.parametrize("both", [NESTED, CROSSED], ids=["nested", "crossed"])
 def test_clustered_ratios(both: Arms) -> None:
     """At either bound θ, m1 − θ·m0 lies t of the jackknife's standard errors from 0."""
-    found = judge(ISSUE, both)
-    assert found.df is not None
+    estimate = judge(ISSUE, both)
+    assert estimate.df is not None
     roots = []
-    for theta in bounds(found):
+    for theta in bounds(estimate):
 
         def contrast(n1: Floats, s1: Floats, n0: Floats, s0: Floats, theta: float = theta) -> float:
             return float(s1.sum() / n1.sum() - theta * s0.sum() / n0.sum())
@@ -220,21 +224,21 @@ def test_one_rate_of_single_samples() -> None:
 
     299 samples without an error prove 1 %.
     """
-    found = judge(ERROR, arms(proportion(0, 10), proportion(3, 400), "sample"))
+    estimate = judge(ERROR, arms(proportion(0, 10), proportion(3, 400), "sample"))
     expected = scipy_stats.binomtest(3, 400).proportion_ci(0.90, method="exact")
-    assert bounds(found) == pytest.approx(tuple(expected))
-    assert (found.design.kind, found.p_worse) == ("one_arm", None)
+    assert bounds(estimate) == pytest.approx(tuple(expected))
+    assert (estimate.design.kind, estimate.p_worse) == ("one_arm", None)
     assert judge(ERROR, arms(proportion(0, 1), proportion(0, 299), "sample")).upper < 0.01
     assert judge(ERROR, arms(proportion(0, 1), proportion(0, 298), "sample")).upper > 0.01
 
 
 def test_one_rate_of_clusters() -> None:
     """Korn and Graubard's bounds as R's svyciprop(method = "beta"), where no floor holds."""
-    found = judge(
+    estimate = judge(
         ERROR, arms(cells(N1, X1), cells(N1, X1)), WIDE.model_copy(update={"icc_floor": 0.0})
     )
-    assert bounds(found) == (pytest.approx(0.6387, abs=5e-5), pytest.approx(0.9266, abs=5e-5))
-    assert str(found.method).startswith("Korn–Graubard")
+    assert bounds(estimate) == (pytest.approx(0.6387, abs=5e-5), pytest.approx(0.9266, abs=5e-5))
+    assert str(estimate.method).startswith("Korn–Graubard")
 
 
 def test_one_mean_of_single_samples() -> None:
@@ -245,25 +249,25 @@ def test_one_mean_of_single_samples() -> None:
     latencies = RNG.gamma(4, 300, 30)
     expected = scipy_stats.ttest_1samp(latencies, 0).confidence_interval(0.90)
     for treatment, unit in ((pooled(latencies), "sample"), (singles(latencies), "prompt")):
-        found = judge(LATENCY, arms(treatment, treatment, unit))  # type: ignore[arg-type]
+        estimate = judge(LATENCY, arms(treatment, treatment, unit))  # type: ignore[arg-type]
         corrected = means.skewed_mean(
             means.mean_inference(latencies.mean(), latencies.var(ddof=1), 30), 30
         )
-        assert bounds(found) == (pytest.approx(expected.low), pytest.approx(corrected.upper))
-        assert found.upper > expected.high
+        assert bounds(estimate) == (pytest.approx(expected.low), pytest.approx(corrected.upper))
+        assert estimate.upper > expected.high
 
 
 def test_one_mean_of_clusters() -> None:
     """A clustered mean has the standard error of deleting one cluster at a time."""
     sums = np.array([40_000.0, 30_000, 60_000, 9_000, 70_000, 25_000])
-    one = cells(N1, sums, np.ones(6))
-    found = judge(LATENCY, arms(one, one))
+    arm = cells(N1, sums, np.ones(6))
+    estimate = judge(LATENCY, arms(arm, arm))
 
     def mean(n1: Floats, s1: Floats, _n0: Floats, _s0: Floats) -> float:
         return float(s1.sum() / n1.sum())
 
-    assert found.se == pytest.approx(deleted(mean, arms(one, one)))
-    assert found.point == pytest.approx(sums.sum() / N1.sum())
+    assert estimate.se == pytest.approx(deleted(mean, arms(arm, arm)))
+    assert estimate.point == pytest.approx(sums.sum() / N1.sum())
 
 
 @pytest.mark.parametrize(
@@ -334,42 +338,44 @@ def test_swapped_arms_mirror_the_difference(drawn: list[tuple[int, float, int, f
         nested(control, treatment),
         arms(control, treatment, "prompt"),
     ):
-        there = estimate_gate(PASS, both, RULES, metric="passed")
+        forth = estimate_gate(PASS, both, RULES, metric="passed")
         back = estimate_gate(
             PASS, Arms(both.treatment, both.control, both.unit), RULES, metric="passed"
         )
-        if there is None or back is None:
-            assert there is None is back or not control.n.sum() or not treatment.n.sum()
+        if forth is None or back is None:
+            assert forth is None is back or not control.n.sum() or not treatment.n.sum()
             continue
         assert (back.lower, back.upper) == (
-            pytest.approx(-there.upper, abs=1e-9),
-            pytest.approx(-there.lower, abs=1e-9),
+            pytest.approx(-forth.upper, abs=1e-9),
+            pytest.approx(-forth.lower, abs=1e-9),
         )
-        assert (back.cap is None, back.method) == (there.cap is None, there.method)
-        if there.p_worse is not None:
+        assert (back.cap is None, back.method) == (forth.cap is None, forth.method)
+        if forth.p_worse is not None:
             assert (back.p_worse, back.p_better) == (
-                pytest.approx(there.p_better),
-                pytest.approx(there.p_worse),
+                pytest.approx(forth.p_better),
+                pytest.approx(forth.p_worse),
             )
 
 
 @settings(max_examples=15)
 @given(counts, counts)
 def test_a_bound_is_on_its_side(
-    one: list[tuple[int, float]], zero: list[tuple[int, float]]
+    treated: list[tuple[int, float]], control: list[tuple[int, float]]
 ) -> None:
     """In every design and for every gate the point lies between its bounds, and no bound is NaN."""
     for both in (
-        nested(dealt(zero), dealt(one)),
-        Arms(dealt([*zero, (0, 0.0)] * 5), dealt([*one, (1, 1.0)] * 5), "user"),
+        nested(dealt(control), dealt(treated)),
+        Arms(dealt([*control, (0, 0.0)] * 5), dealt([*treated, (1, 1.0)] * 5), "user"),
     ):
         size = min(len(both.control.n), len(both.treatment.n))
         same = Arms(
             both.control.take(np.arange(size)), both.treatment.take(np.arange(size)), "user"
         )
         for gate in (PASS, ISSUE, ERROR, VETOED):
-            found = estimate_gate(gate, same, RULES, metric=metric_of(gate, "tag"))
-            assert found is None or found.lower <= found.point + 1e-9 <= found.upper + 2e-9
+            estimate = estimate_gate(gate, same, RULES, metric=metric_of(gate, "tag"))
+            assert (
+                estimate is None or estimate.lower <= estimate.point + 1e-9 <= estimate.upper + 2e-9
+            )
 
 
 CONSTANT = {
@@ -393,20 +399,21 @@ def test_no_variance_is_no_certainty(design: str, gate: Gate) -> None:
 
     It is open or a score's.
     """
-    found = estimate_gate(gate, CONSTANT[design], RULES, metric=metric_of(gate))
-    assert found is None or (
-        found.lower < found.upper and (found.lower, found.upper) != (found.point, found.point)
+    estimate = estimate_gate(gate, CONSTANT[design], RULES, metric=metric_of(gate))
+    assert estimate is None or (
+        estimate.lower < estimate.upper
+        and (estimate.lower, estimate.upper) != (estimate.point, estimate.point)
     )
-    if gate is PASS and found is not None:
-        assert found.lower < found.point - 0.01
+    if gate is PASS and estimate is not None:
+        assert estimate.lower < estimate.point - 0.01
 
 
 def test_equal_results_of_every_user() -> None:
     """A replay that changes nothing has bounds of the effective sample size, not ±0."""
-    found = judge(PASS, arms(cells([10] * 20, [8] * 20), cells([10] * 20, [8] * 20)))
+    estimate = judge(PASS, arms(cells([10] * 20, [8] * 20), cells([10] * 20, [8] * 20)))
     naive = judge(PASS, arms(proportion(160, 200), proportion(160, 200), "sample"))
-    assert found.lower < naive.lower < 0 < naive.upper < found.upper
-    assert "effective sample size" in str(found.method)
+    assert estimate.lower < naive.lower < 0 < naive.upper < estimate.upper
+    assert "effective sample size" in str(estimate.method)
 
 
 def test_an_arm_without_events() -> None:
@@ -427,10 +434,10 @@ def test_an_arm_without_events() -> None:
 
 def test_a_segment_that_fails_wholly_is_tested() -> None:
     """An arm that never passes still has a p-value, so that a hidden regression to 0 % is found."""
-    found = judge(PASS, arms(cells([4] * 10, [4, 3] * 5), cells([4] * 10, [0] * 10)))
-    assert found.p_worse is not None
-    assert found.p_worse < 1e-6
-    assert found.upper < -0.5
+    estimate = judge(PASS, arms(cells([4] * 10, [4, 3] * 5), cells([4] * 10, [0] * 10)))
+    assert estimate.p_worse is not None
+    assert estimate.p_worse < 1e-6
+    assert estimate.upper < -0.5
 
 
 @pytest.mark.parametrize("design", ["paired", "crossed", "nested", "one arm", "independent"])
@@ -455,8 +462,8 @@ def test_more_of_the_same_narrows(design: str) -> None:
                 arms(pooled(np.tile(A, times)), pooled(np.tile(B, times)), "sample"),
             ),
         }[design]
-        found = judge(gate, both)
-        return found.point - found.lower, found.upper - found.point
+        estimate = judge(gate, both)
+        return estimate.point - estimate.lower, estimate.upper - estimate.point
 
     few, many = wide(1), wide(4)
     assert many[0] < few[0]
@@ -493,19 +500,19 @@ def test_few_users_without_variance_are_capped_too() -> None:
 
 def test_one_cluster_has_no_bounds() -> None:
     """One user an arm leaves both bounds at the ends of what is possible."""
-    one = cells([100], [90])
-    assert bounds(judge(PASS, nested(one, one))) == (-1, 1)
-    assert bounds(judge(SCORE, nested(one, one))) == (-inf, inf)
-    assert bounds(judge(ERROR, nested(one, one))) == (0, 1)
-    assert judge(PASS, nested(one, one)).cap is not None
+    single = cells([100], [90])
+    assert bounds(judge(PASS, nested(single, single))) == (-1, 1)
+    assert bounds(judge(SCORE, nested(single, single))) == (-inf, inf)
+    assert bounds(judge(ERROR, nested(single, single))) == (0, 1)
+    assert judge(PASS, nested(single, single)).cap is not None
 
 
 def test_one_user_with_nearly_all_samples() -> None:
     """Ten users of whom one has nearly all samples are worth few degrees of freedom."""
     skewed = cells([900, *[5] * 9], [800, *[4, 5, 5] * 3])
-    found = judge(PASS, nested(skewed, skewed))
-    assert found.cap is not None
-    assert found.cap.code == "clusters.heavy"
+    estimate = judge(PASS, nested(skewed, skewed))
+    assert estimate.cap is not None
+    assert estimate.cap.code == "clusters.heavy"
 
 
 @pytest.mark.parametrize("n", [2, 4, 5])
@@ -539,21 +546,21 @@ def test_mean_of_users() -> None:
     Welch's bounds of the user means of a score, as SciPy's.
     """
     expected = scipy_stats.ttest_ind(X1 / N1, X0 / N0, equal_var=False)
-    found = estimate_gate(PER_USER, NESTED, RULES, metric="score")
-    assert found is not None
-    assert found.point == pytest.approx((X1 / N1).mean() - (X0 / N0).mean())
-    assert bounds(found) == pytest.approx(tuple(expected.confidence_interval(0.90)))
+    estimate = estimate_gate(PER_USER, NESTED, RULES, metric="score")
+    assert estimate is not None
+    assert estimate.point == pytest.approx((X1 / N1).mean() - (X0 / N0).mean())
+    assert bounds(estimate) == pytest.approx(tuple(expected.confidence_interval(0.90)))
     assert judge(PASS, NESTED).point == pytest.approx(X1.sum() / N1.sum() - X0.sum() / N0.sum())
 
 
 def test_mean_of_users_in_both_arms() -> None:
     """In a replay the user means of a score are pairs; one bound is widened, for their skewness."""
     expected = scipy_stats.ttest_rel(X1 / N1, XC / NC)
-    found = estimate_gate(PER_USER, CROSSED, RULES, metric="score")
-    assert found is not None
+    estimate = estimate_gate(PER_USER, CROSSED, RULES, metric="score")
+    assert estimate is not None
     lower, upper = expected.confidence_interval(0.90)
-    assert found.lower == pytest.approx(lower)
-    assert upper < found.upper < upper + 0.01
+    assert estimate.lower == pytest.approx(lower)
+    assert upper < estimate.upper < upper + 0.01
 
 
 @pytest.mark.parametrize("gate", [PASS, ERROR, ISSUE])
@@ -562,20 +569,20 @@ def test_users_rates_are_judged_as_rates(gate: Gate) -> None:
     n, x1, x0 = np.full(12, 8), RNG.binomial(8, 0.2, 12), RNG.binomial(8, 0.3, 12)
     both = arms(cells(n, x0), cells(n, x1))
     by_user = gate.model_copy(update={"estimand": "per_user"})
-    found, expected = judge(by_user, both), judge(gate, both)
-    assert found.method == expected.method
-    assert (found.point, *bounds(found)) == pytest.approx((expected.point, *bounds(expected)))
-    assert (found.n_treatment, expected.n_treatment) == (12, 96)
+    estimate, expected = judge(by_user, both), judge(gate, both)
+    assert estimate.method == expected.method
+    assert (estimate.point, *bounds(estimate)) == pytest.approx((expected.point, *bounds(expected)))
+    assert (estimate.n_treatment, expected.n_treatment) == (12, 96)
 
 
 def test_rates_of_users_of_unlike_sizes() -> None:
     """Users weigh alike, and their rates' binomial variance is that of so many samples."""
-    found = judge(ERROR.model_copy(update={"estimand": "per_user"}), NESTED)
-    assert found.point == pytest.approx((X1 / N1).mean())
+    estimate = judge(ERROR.model_copy(update={"estimand": "per_user"}), NESTED)
+    assert estimate.point == pytest.approx((X1 / N1).mean())
     size = scipy_stats.hmean(N1)
     alike = cells(np.full(len(N1), size), size * X1 / N1)
     whole = judge(ERROR, nested(cells(N0, X0), alike))
-    assert bounds(found) == pytest.approx(bounds(whole))
+    assert bounds(estimate) == pytest.approx(bounds(whole))
 
 
 def test_mean_of_users_without_users() -> None:
@@ -600,6 +607,6 @@ def test_size_with_one_quiet_arm() -> None:
             0.05 / 0.1 * 0.9, 0.95 / 0.1 * 0.9, 12
         )  # intra-class correlation .1, truth +.05
         control, treatment = cells([5] * 12, np.zeros(12)), cells([5] * 12, rng.binomial(5, p))
-        found = judge(VETOED, nested(control, treatment))
-        passed += isfinite(found.upper) and found.upper < 0.05
+        estimate = judge(VETOED, nested(control, treatment))
+        passed += isfinite(estimate.upper) and estimate.upper < 0.05
     assert passed / repetitions < 0.05 + 2 * sqrt(0.05 * 0.95 / repetitions)

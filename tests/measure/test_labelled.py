@@ -43,27 +43,27 @@ def write(folder: Path) -> Path:
     rng, lines = np.random.default_rng(3), ["arm,run,at,id,user,passed,score,ms,human,stars"]
     for arm in ARMS:
         for i in range(240):
-            day, said = 20 + i % 3, rng.random() < 0.8
+            day, passed = 20 + i % 3, rng.random() < 0.8
             human = ("true" if rng.random() < 0.9 else "false") if i % 10 == 0 else ""
             stars = f"{rng.uniform(2, 9):.1f}" if i % 15 == 0 else ""
             about = f"{arm},{arm}-{i % 3},2026-10-{day}T10:00:00Z,{arm}{i},u{i % 40}"
             score = f"{rng.uniform(1, 10):.2f}"
-            lines.append(f"{about},{str(said).lower()},{score},1500,{human},{stars}")
+            lines.append(f"{about},{str(passed).lower()},{score},1500,{human},{stars}")
     folder.mkdir()
     (folder / "runs.csv").write_text("\n".join(lines) + "\n", "utf-8")
     (folder / "source.yaml").write_text(SOURCE, "utf-8")
     return folder
 
 
-def same(one: Labels | None, other: Labels | None) -> None:
+def same(first: Labels | None, second: Labels | None) -> None:
     """Assert that two readers found the same labels, in the same order."""
-    assert one is not None
-    assert other is not None
-    assert (one.arm == other.arm).all()
-    assert (one.cluster == other.cluster).all()
-    for mine, its in ((one.judge, other.judge), (one.human, other.human)):
-        for metric, values in mine.items():
-            np.testing.assert_array_equal(values, its[metric])
+    assert first is not None
+    assert second is not None
+    assert (first.arm == second.arm).all()
+    assert (first.cluster == second.cluster).all()
+    for own, theirs in ((first.judge, second.judge), (first.human, second.human)):
+        for metric, values in own.items():
+            np.testing.assert_array_equal(values, theirs[metric])
 
 
 @pytest.mark.slow
@@ -106,8 +106,8 @@ def test_samples_without_a_unit_are_units_of_their_own() -> None:
     counts = {"control": Count(4, 0, 0, 2, 1, people=3)}
     labels = labels_among(nw.from_native(rows), counts, "prompt_id")
     assert labels is not None
-    known = labels.of("control", "passed")
-    assert (len(known.judge), known.units) == (3, 3)
+    labelled = labels.of("control", "passed")
+    assert (len(labelled.judge), labelled.units) == (3, 3)
     assert labels.of("control", "score").units == 0
     joined = labels.joined([labels]).of("control", "passed")
     assert (len(joined.judge), joined.units) == (6, 5)

@@ -54,9 +54,9 @@ def test_a_review_of_the_same_data_is_the_same_look(tmp_path: Path) -> None:
     assert len(file.read_bytes().splitlines()) == 3
 
 
-def ran(name: str, *told: tuple[str, str]) -> Arm:
+def ran(name: str, *configurations: tuple[str, str]) -> Arm:
     """Return an arm whose runs tell these flags and strategies."""
-    return Arm(name, tuple(Configuration(*one) for one in told))
+    return Arm(name, tuple(Configuration(*flag_and_hash) for flag_and_hash in configurations))
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,9 @@ def test_entries_of_an_earlier_version_count(tmp_path: Path) -> None:
             for runs, data in (("runs", "a"), ("copy", "a"), ("copy", "b"))
         )
     )
-    told = Series(2, Arm("control"), ran("treatment", ("a=True", "h1")))
-    assert [number_of(file, told, Data(data)) for data in "abc"] == [1, 2, 3]
-    assert [look(file, told, data) for data in "cd"] == [3, 4]
+    series = Series(2, Arm("control"), ran("treatment", ("a=True", "h1")))
+    assert [number_of(file, series, Data(data)) for data in "abc"] == [1, 2, 3]
+    assert [look(file, series, data) for data in "cd"] == [3, 4]
     assert number_of(file, OTHER, Data("a")) == 1
 
 
@@ -243,6 +243,8 @@ def test_files_of_two_machines_put_together_count_both(tmp_path: Path) -> None:
     """Two looks each are four; the same data on both are one."""
     file = tmp_path / "looks.jsonl"
     for name, data in (("here", "ab"), ("there", "acd")):
-        assert [look(tmp_path / name, SERIES, one) for one in data] == list(range(1, len(data) + 1))
+        assert [look(tmp_path / name, SERIES, letter) for letter in data] == list(
+            range(1, len(data) + 1)
+        )
     file.write_bytes(b"".join((tmp_path / name).read_bytes() for name in ("here", "there")))
     assert [number_of(file, SERIES, Data(data)) for data in "abcde"] == [1, 2, 3, 4, 5]

@@ -54,13 +54,13 @@ def codes(table: Sequence[dict[str, Any]], steered: tuple[str, ...] = ()) -> lis
     return [reason.code for reason in unlike(measured, design, RULES, PAIR, steered)]
 
 
-@pytest.mark.parametrize(("shared", "told"), [(100, False), (95, False), (94, True), (0, True)])
-def test_prompts_have_to_be_shared(shared: int, told: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(("shared", "unlike"), [(100, False), (95, False), (94, True), (0, True)])
+def test_prompts_have_to_be_shared(shared: int, unlike: bool) -> None:  # noqa: FBT001
     """Below the plan's share of all prompts the arms ran different material."""
     table = prompts("control", range(100)) + prompts("treatment", range(shared))
     if not shared:
         table += prompts("treatment", range(100, 200))
-    assert (codes(table) == ["material.overlap"]) is told
+    assert (codes(table) == ["material.overlap"]) is unlike
 
 
 def test_the_overlap_says_how_many_have_no_partner() -> None:
@@ -103,7 +103,7 @@ def test_a_steered_mix_may_differ() -> None:
 def test_chance_is_that_of_clusters() -> None:
     """Users who ask all of one kind make mixes that differ by chance, far more than samples do."""
     rng = np.random.default_rng(5)
-    told = 0
+    alarms = 0
     for _ in range(40):
         kinds = rng.random(60) < 0.5
         table = [
@@ -112,8 +112,8 @@ def test_chance_is_that_of_clusters() -> None:
             for k in range(60)
             for _ in range(30)
         ]  # fmt: skip
-        told += codes(table) != []
-    assert told <= 1
+        alarms += codes(table) != []
+    assert alarms <= 1
 
 
 @pytest.mark.parametrize(

@@ -77,9 +77,9 @@ def value(row: Row, metric: str) -> float | None:
 
 def brute(rows: Sequence[Row], metric: str) -> tuple[int, float, float]:
     """Return count, mean and centred sum of squares by exact sums over the rows."""
-    known = [x for row in rows if (x := value(row, metric)) is not None]
-    mean = fsum(known) / len(known) if known else 0.0
-    return len(known), mean, fsum((x - mean) ** 2 for x in known)
+    values = [x for row in rows if (x := value(row, metric)) is not None]
+    mean = fsum(values) / len(values) if values else 0.0
+    return len(values), mean, fsum((x - mean) ** 2 for x in values)
 
 
 def scanned(rows: Sequence[Row], cap: float = CAPPED) -> MomentTable:
@@ -110,10 +110,12 @@ def test_one_scan_equals_brute_force(rows: list[Row]) -> None:
     assert len(table.rows) == len(groups)
     for place in range(len(groups)):
         group = tuple(key.labels[key.codes[place]] for key in table.keys.values())
-        mine = [r for r in rows if (r["arm"], r["run_id"], r["user_id"], r["category"]) == group]
-        assert table.rows[place] == len(mine)
+        of_group = [
+            r for r in rows if (r["arm"], r["run_id"], r["user_id"], r["category"]) == group
+        ]
+        assert table.rows[place] == len(of_group)
         for metric, cells in table.metrics.items():
-            same(cells, place, brute(mine, metric))
+            same(cells, place, brute(of_group, metric))
 
 
 @pytest.mark.slow
@@ -127,8 +129,8 @@ def test_scans_add_up_in_any_split(rows: list[Row], data: st.DataObject) -> None
         same(parts.all(metric), 0, brute(rows, metric))
         for key in BY:
             for place, label in enumerate(parts.keys[key].labels):
-                mine = [row for row in rows if row[BY[key]] == label]
-                same(parts.by(key, metric), place, brute(mine, metric))
+                of_group = [row for row in rows if row[BY[key]] == label]
+                same(parts.by(key, metric), place, brute(of_group, metric))
 
 
 @given(
@@ -166,10 +168,10 @@ def test_groups_are_picked_by_label(rows: list[Row]) -> None:
     An unknown one keeps nothing.
     """
     table = scanned(rows)
-    mine = [row for row in rows if row["arm"] == "treatment" and row["user_id"] is None]
+    of_group = [row for row in rows if row["arm"] == "treatment" and row["user_id"] is None]
     picked = table.where(arm="treatment", cluster=None)
-    assert picked.rows.sum() == len(mine)
-    same(picked.all("score"), 0, brute(mine, "score"))
+    assert picked.rows.sum() == len(of_group)
+    same(picked.all("score"), 0, brute(of_group, "score"))
     assert not table.where(arm="nobody").rows.size
 
 

@@ -131,9 +131,9 @@ def level(at: float, m: int, seed: int = 1) -> list[float]:
 def test_what_turned_is_told_with_both_numbers() -> None:
     """+5 in seven runs and −5 in the last three: the reason carries both."""
     treatment = np.add(level(0.90, 10, 2), [0.05] * 7 + [-0.05] * 3).tolist()
-    found = drift(level(0.90, 10), treatment)
-    facts = found.why.facts
-    assert (found.worse, found.proven, found.why.code) == (True, False, "drift.worse")
+    turned = drift(level(0.90, 10), treatment)
+    facts = turned.why.facts
+    assert (turned.worse, turned.proven, turned.why.code) == (True, False, "drift.worse")
     assert (facts["late"], facts["early"]) == (3, 7)
     assert (facts["value"], facts["point"]) == pytest.approx((-0.05, 0.05), abs=0.03)
     back = drift(treatment, level(0.90, 10))
@@ -143,16 +143,16 @@ def test_what_turned_is_told_with_both_numbers() -> None:
 def test_a_step_within_the_limit_is_harmless() -> None:
     """The last runs are worse than those before, and still prove the limit by themselves."""
     treatment = np.add(level(0.80, 10, 2), [0.15] * 7 + [0.06] * 3).tolist()
-    found = drift(level(0.80, 10), treatment)
-    assert (found.worse, found.proven, found.why.code) == (True, True, "drift.harmless")
+    step = drift(level(0.80, 10), treatment)
+    assert (step.worse, step.proven, step.why.code) == (True, True, "drift.harmless")
 
 
 def test_a_ratio_is_told_as_ratios() -> None:
     """A top issue that was halved and is back: ratios of either part, tested as a deviation."""
-    found = drift(level(0.30, 10), level(0.12, 7, 3) + level(0.31, 3, 4), gate="top_issue",
+    step = drift(level(0.30, 10), level(0.12, 7, 3) + level(0.31, 3, 4), gate="top_issue",
                   metric="issue:x", subject="x")  # fmt: skip
-    assert found.why.code == "drift.worse"
-    facts = found.why.facts
+    assert step.why.code == "drift.worse"
+    facts = step.why.facts
     assert (facts["value"], facts["point"]) == pytest.approx((1.0, 0.4), abs=0.15)
 
 
@@ -160,9 +160,9 @@ def test_one_arm_drifts_alone() -> None:
     """A latency is the treatment's own: the control's runs are not asked."""
     rng = np.random.default_rng(6)
     slow = (1500 + rng.normal(0, 20, 8) + np.r_[np.zeros(5), np.full(3, 700)]).tolist()
-    found = drift(level(0.5, 2), slow, gate="avg_latency", metric="latency_ms")
-    assert (found.worse, len(found.runs)) == (True, 8)
-    assert found.runs[0].control is None
+    step = drift(level(0.5, 2), slow, gate="avg_latency", metric="latency_ms")
+    assert (step.worse, len(step.runs)) == (True, 8)
+    assert step.runs[0].control is None
 
 
 @pytest.mark.parametrize(
@@ -178,16 +178,16 @@ def test_without_order_there_is_no_test(
     days: tuple[float | None, ...] | None, m: int, code: str
 ) -> None:
     """Few runs, runs without a time and runs of one moment are shown, and are not tested."""
-    found = drift(level(0.9, m), level(0.9, m, 2), days=days)
-    assert (found.why.code, len(found.runs)) == (code, m)
-    assert (found.p_worse is None) == (code != "drift.none")
+    untested = drift(level(0.9, m), level(0.9, m, 2), days=days)
+    assert (untested.why.code, len(untested.runs)) == (code, m)
+    assert (untested.p_worse is None) == (code != "drift.none")
 
 
 def test_unequal_numbers_of_runs_are_put_together() -> None:
     """Twelve runs of the control stand beside six of the treatment, two by two."""
-    found = drift(level(0.9, 12), level(0.9, 6, 2))
-    assert [len(run.runs) for run in found.runs] == [3] * 6
-    assert sum(run.n_control for run in found.runs) == 12 * 200
+    gate_drift = drift(level(0.9, 12), level(0.9, 6, 2))
+    assert [len(run.runs) for run in gate_drift.runs] == [3] * 6
+    assert sum(run.n_control for run in gate_drift.runs) == 12 * 200
 
 
 def test_replicates_are_one_run() -> None:
@@ -202,8 +202,8 @@ def test_replicates_are_one_run() -> None:
     of = (StageRuns(3, rows, table({"control": rates, "treatment": rates})),)
     gate = PLAN.gates["pass_rate"]
     named = Named("pass_rate", gate, "p", None, of, -0.02, "proportion", signed=True)
-    found = contrasts([named], PAIR, RULES)[0]
-    assert [run.runs for run in found.runs] == [
+    gate_drift = contrasts([named], PAIR, RULES)[0]
+    assert [run.runs for run in gate_drift.runs] == [
         ("c00", "t00"), ("c02", "t02"), ("c01", "c03", "t01", "t03"),
     ]  # fmt: skip
 
@@ -233,6 +233,6 @@ def test_stages_that_count_are_in_the_row() -> None:
         for stage, days, shift in ((2, range(6), 0.05), (3, range(10, 13), -0.05))
     )  # fmt: skip
     named = Named("p", gate, "p", None, (before, now), -0.02, "proportion", signed=True)
-    found = contrasts([named], PAIR, RULES)[0]
-    assert [run.stage for run in found.runs] == [2] * 6 + [3] * 3
-    assert (found.why.code, found.why.facts["late"]) == ("drift.worse", 3)
+    gate_drift = contrasts([named], PAIR, RULES)[0]
+    assert [run.stage for run in gate_drift.runs] == [2] * 6 + [3] * 3
+    assert (gate_drift.why.code, gate_drift.why.facts["late"]) == ("drift.worse", 3)

@@ -80,8 +80,8 @@ def found_in(rows: list[dict[str, Any]]) -> dict[str, tuple[float | None, bool]]
 def test_a_hidden_loss_is_found() -> None:
     """A category that falls by a third inside an overall gain is a loss; the others are not."""
     rows = pairs("rest", 60, 20, 0) + pairs("simple", 400, 5, 60) + pairs("java", 100, 6, 5)
-    found = found_in(rows)
-    assert {value: loss for value, (_, loss) in found.items()} == {
+    tested = found_in(rows)
+    assert {value: loss for value, (_, loss) in tested.items()} == {
         "rest": True,
         "simple": False,
         "java": False,
@@ -143,9 +143,9 @@ def test_segments_of_few_units_are_not_tested() -> None:
     """
     few = [row | {"run_id": run} for row in pairs("few", 3, 2, 0) for run in ("r1", "r2", "r3")]
     many = [row | {"run_id": run} for row in pairs("many", 40, 2, 2) for run in ("r1", "r2", "r3")]
-    found = found_in(few + many)
-    assert found["few"] == (None, False)
-    assert found["many"][0] is not None
+    tested = found_in(few + many)
+    assert tested["few"] == (None, False)
+    assert tested["many"][0] is not None
 
 
 @pytest.mark.slow

@@ -39,8 +39,8 @@ def same(a: Any, b: Any, where: str = "") -> None:  # noqa: ANN401
             same(value, b[key], f"{where}.{key}")
     elif isinstance(a, list | tuple):
         assert len(a) == len(b), where
-        for place, (one, other) in enumerate(zip(a, b, strict=True)):
-            same(one, other, f"{where}[{place}]")
+        for place, (item, counterpart) in enumerate(zip(a, b, strict=True)):
+            same(item, counterpart, f"{where}[{place}]")
     elif isinstance(a, float) and isinstance(b, float):
         assert math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12), (where, a, b)
     else:
@@ -102,24 +102,24 @@ def test_stored_days_say_that_nobody_measured_them(tmp_path: Path) -> None:
         spec = f"columns: {{arm: arm, passed: pass}}\nsimulated: {str(simulated).lower()}\n"
         (runs / "source.yaml").write_text(spec, encoding="utf-8")
         ingest(runs, store, PLAN)
-        found = load(store)
-        assert found is not None
-        arms = read_store(store, found).runs.runs
+        manifest = load(store)
+        assert manifest is not None
+        arms = read_store(store, manifest).runs.runs
         assert [info.simulated for info in arms] == [simulated] * 2
 
 
 def test_days_late_and_repeated(tmp_path: Path) -> None:
     """In two goes, in another order and twice: the same days, byte for byte, and the same rows."""
-    one, two, both = (tmp_path / name for name in ("one", "two", "both"))
+    in_order, reversed_, both = (tmp_path / name for name in ("one", "two", "both"))
     first, second = store_runs.files(tmp_path / "runs")
-    ingest(first, one, PLAN)
-    assert ingest(first, one, PLAN).known == 1
-    ingest(second, one, PLAN)
-    ingest(second, two, PLAN)
-    ingest(first, two, PLAN)
+    ingest(first, in_order, PLAN)
+    assert ingest(first, in_order, PLAN).known == 1
+    ingest(second, in_order, PLAN)
+    ingest(second, reversed_, PLAN)
+    ingest(first, reversed_, PLAN)
     ingest(tmp_path / "runs", both, PLAN)
-    assert store_runs.content(one) == store_runs.content(two) == store_runs.content(both)
-    assert not [*one.glob(".new*")]
+    assert store_runs.content(in_order) == store_runs.content(reversed_) == store_runs.content(both)
+    assert not [*in_order.glob(".new*")]
 
 
 def test_a_run_that_comes_again_replaces_its_rows(tmp_path: Path) -> None:
@@ -159,8 +159,8 @@ def test_refused_rows_are_kept_and_counted(tmp_path: Path) -> None:
     runs = store_runs.files(tmp_path / "runs")[0].parent
     (runs / "bad.jsonl").write_text('{"runId": "x"}\n', encoding="utf-8")
     ingested = ingest(runs, tmp_path / "store", PLAN)
-    read, kept, refused, _ = ingested.account
-    assert (read, refused) == (kept + refused, 1)
+    read, accepted, refused, _ = ingested.account
+    assert (read, refused) == (accepted + refused, 1)
     assert len([*(tmp_path / "store" / "quarantine").iterdir()]) == 1
     same(review(runs), review(tmp_path / "store"))
 

@@ -42,9 +42,9 @@ def test_a_part_that_comes_later_adds_to_its_run(tmp_path: Path) -> None:
         ]
         table(source, f"{part}.csv", *rows)
         ingest(source, into, PLAN)
-        kept = stored(into).runs
-        assert {info.arm: info.n for info in kept.runs} == dict.fromkeys("ab", 2 * part + 2)
-        assert kept.kept == kept.relation.aggregate("count(*)").fetchall()[0][0]
+        runs = stored(into).runs
+        assert {info.arm: info.n for info in runs.runs} == dict.fromkeys("ab", 2 * part + 2)
+        assert runs.kept == runs.relation.aggregate("count(*)").fetchall()[0][0]
 
 
 @pytest.mark.slow
@@ -58,9 +58,11 @@ def test_what_a_mapping_left_out_is_told_of_a_store(tmp_path: Path) -> None:
     spec = yaml.safe_dump({"where": {"sample_id": ["s1", "s2"]}, "columns": columns})
     (source / "source.yaml").write_text(spec, "utf-8")
     ingest(source, into, PLAN)
-    here, there = read_runs(source), stored(into).runs
-    assert [one.code for one in there.warnings] == [one.code for one in here.warnings]
-    assert there.warnings[0].facts["rows"] == 2
+    from_files, from_store = read_runs(source), stored(into).runs
+    assert [warning.code for warning in from_store.warnings] == [
+        warning.code for warning in from_files.warnings
+    ]
+    assert from_store.warnings[0].facts["rows"] == 2
 
 
 def test_later_rows_of_a_run_are_left_out(tmp_path: Path) -> None:
@@ -72,13 +74,17 @@ def test_later_rows_of_a_run_are_left_out(tmp_path: Path) -> None:
     ))  # fmt: skip
     ingest(source, into, PLAN)
     moment = datetime(2026, 10, 20, 3, tzinfo=UTC)
-    here, there = read_runs(source, as_of=moment), stored(into, moment)
-    assert [info.n for info in there.runs.runs] == [info.n for info in here.runs] == [4, 4]
-    assert there.runs.warnings == here.warnings
-    assert [(one.kept, one.set_aside) for one in there.runs.inputs] == [(8, 4)]
-    measured = there.measure(("a", "b"), timeout_cap_ms=1e4, slow_above_ms=2e3, latency_cap_ms=6e3)
+    from_files, from_store = read_runs(source, as_of=moment), stored(into, moment)
+    assert (
+        [info.n for info in from_store.runs.runs] == [info.n for info in from_files.runs] == [4, 4]
+    )
+    assert from_store.runs.warnings == from_files.warnings
+    assert [(file.kept, file.set_aside) for file in from_store.runs.inputs] == [(8, 4)]
+    measured = from_store.measure(
+        ("a", "b"), timeout_cap_ms=1e4, slow_above_ms=2e3, latency_cap_ms=6e3
+    )
     assert measured.counts["a"].samples == 4
-    assert there.digest() != stored(into).digest()
+    assert from_store.digest() != stored(into).digest()
 
 
 @pytest.mark.parametrize("head", [HEAD, "arm,status,started_at"])
@@ -91,8 +97,8 @@ def test_what_is_told_of_a_source_is_told_of_its_store(tmp_path: Path, head: str
         rows = [",".join(row.split(",")[at] for at in (0, 3, 4)) for row in rows]
     table(source, "t.csv", *rows, head=head)
     ingested = ingest(source, into, PLAN)
-    here, there = read_runs(source), stored(into).runs
+    from_files, from_store = read_runs(source), stored(into).runs
     for name in ("copies", "unknown_words", "by_day", "warnings", "unreadable", "inputs"):
-        assert getattr(there, name) == getattr(here, name), name
-    assert there.unknown_words == (UnknownWord("aborted", "b", 1),)
+        assert getattr(from_store, name) == getattr(from_files, name), name
+    assert from_store.unknown_words == (UnknownWord("aborted", "b", 1),)
     assert ingested.account == (4, 2 if head == HEAD else 3, 1, 1 if head == HEAD else 0)

@@ -43,7 +43,9 @@ def answers(users: int, each: int, rng: np.random.Generator, *, ids: bool = True
     rows["run_id"] = rows["arm"] + rows["run_id"]
     rows["prompt_id"] = [f"q{u}-{n}" if ids else None for u, n in zip(user, place, strict=True)]
     rows["user_id"] = [f"u{u}" if ids else None for u in user]
-    rows["issues"] = [[t for t, there in zip(TAGS, row, strict=True) if there] for row in carried]
+    rows["issues"] = [
+        [t for t, carries in zip(TAGS, row, strict=True) if carries] for row in carried
+    ]
     return rows
 
 
@@ -58,16 +60,18 @@ def review(rows: pd.DataFrame, folder: Path, **more: Any) -> GateResult:  # noqa
 
 def top_issue(runs: Path, **more: Any) -> GateResult:  # noqa: ANN401
     """Review runs and return the top-issue gate."""
-    found = review_stage(review_params({"stage": 1, "runs": str(runs), "looks": ""} | more))
-    return next(gate for gate in found.gates if gate.id == "top_issue")
+    reviewed = review_stage(review_params({"stage": 1, "runs": str(runs), "looks": ""} | more))
+    return next(gate for gate in reviewed.gates if gate.id == "top_issue")
 
 
 def by_hand(rows: pd.DataFrame) -> tuple[str, float, int]:
     """Choose and test by hand: tag, the plan's ratio and the control's tested samples."""
-    mine = rows[rows["arm"] == "control"]
-    ids = sorted(set(mine["user_id"]), key=lambda name: sha256(name.encode()).hexdigest())
+    of_control = rows[rows["arm"] == "control"]
+    ids = sorted(set(of_control["user_id"]), key=lambda name: sha256(name.encode()).hexdigest())
     choosers = set(ids[: len(ids) // 5])
-    counts = mine[mine["user_id"].isin(choosers)].explode("issues")["issues"].value_counts()
+    counts = (
+        of_control[of_control["user_id"].isin(choosers)].explode("issues")["issues"].value_counts()
+    )
     whole = rows.explode("issues")["issues"].value_counts()
     tag = min(TAGS, key=lambda name: (-counts.get(name, 0), -whole[name], name))
     rest = rows[~rows["user_id"].isin(choosers)]
@@ -79,12 +83,12 @@ def by_hand(rows: pd.DataFrame) -> tuple[str, float, int]:
 def test_a_fifth_of_the_users_chooses_and_leaves_both_verdicts(tmp_path: Path) -> None:
     """Tag, plan's value and sample size are those of a choice by hand."""
     rows = answers(20, 6, np.random.default_rng(1))
-    found, (tag, ratio, n) = review(rows, tmp_path), by_hand(rows)
-    assert found.subject == tag
-    assert found.chosen
-    assert (found.chosen.code, found.chosen.facts["count"]) == ("issue.held_out", 4)
-    assert found.plan.value == pytest.approx(ratio)
-    assert (found.evidence.n_control, found.evidence.n_treatment) == (n, n)
+    gate, (tag, ratio, n) = review(rows, tmp_path), by_hand(rows)
+    assert gate.subject == tag
+    assert gate.chosen
+    assert (gate.chosen.code, gate.chosen.facts["count"]) == ("issue.held_out", 4)
+    assert gate.plan.value == pytest.approx(ratio)
+    assert (gate.evidence.n_control, gate.evidence.n_treatment) == (n, n)
 
 
 def test_who_chose_is_left_out_of_the_control_alone_where_users_are_in_one_arm(
@@ -94,32 +98,32 @@ def test_who_chose_is_left_out_of_the_control_alone_where_users_are_in_one_arm(
     rows = answers(20, 6, np.random.default_rng(2))
     rows["user_id"] += rows["arm"].str[0]
     rows["prompt_id"] = None
-    found = review(rows, tmp_path)
-    assert (found.evidence.n_control, found.evidence.n_treatment) == (16 * 6, 20 * 6)
+    gate = review(rows, tmp_path)
+    assert (gate.evidence.n_control, gate.evidence.n_treatment) == (16 * 6, 20 * 6)
 
 
 def test_samples_without_ids_are_split_by_their_own(tmp_path: Path) -> None:
     """Where nobody is named, a fifth of the control's samples chooses."""
-    found = review(answers(50, 4, np.random.default_rng(3), ids=False), tmp_path)
-    assert found.chosen
-    assert found.chosen.facts["unit"] == "sample"
-    assert found.evidence.n_control
-    left_out = 200 - found.evidence.n_control
-    assert found.chosen.facts["count"] == left_out
+    gate = review(answers(50, 4, np.random.default_rng(3), ids=False), tmp_path)
+    assert gate.chosen
+    assert gate.chosen.facts["unit"] == "sample"
+    assert gate.evidence.n_control
+    left_out = 200 - gate.evidence.n_control
+    assert gate.chosen.facts["count"] == left_out
     assert 20 < left_out < 60
-    assert found.evidence.n_treatment == 200
+    assert gate.evidence.n_treatment == 200
 
 
 def test_what_leads_clearly_or_stands_alone_needs_no_choice(tmp_path: Path) -> None:
     """A tag with three times the samples of any other is tested on all of them."""
     rows = answers(20, 6, np.random.default_rng(4))
     listed = [[*tags, "lead"] if n % 2 else tags for n, tags in enumerate(rows["issues"])]
-    found = review(rows.assign(issues=pd.Series(listed)), tmp_path)
-    assert (found.subject, found.chosen and found.chosen.code) == ("lead", "issue.clear")
-    assert found.evidence.n_control == 120
+    gate = review(rows.assign(issues=pd.Series(listed)), tmp_path)
+    assert (gate.subject, gate.chosen and gate.chosen.code) == ("lead", "issue.clear")
+    assert gate.evidence.n_control == 120
     alone = pd.Series([["t0"] if "t0" in tags else [] for tags in rows["issues"]])
-    found = review(rows.assign(issues=alone), tmp_path)
-    assert (found.subject, found.chosen and found.chosen.code) == ("t0", "issue.only")
+    gate = review(rows.assign(issues=alone), tmp_path)
+    assert (gate.subject, gate.chosen and gate.chosen.code) == ("t0", "issue.only")
 
 
 def named(plan: Path, issue: str) -> dict[str, str]:
@@ -133,18 +137,18 @@ def test_the_plan_may_name_the_issue(tmp_path: Path) -> None:
     """Named in another case it is the samples' own, however rare, and nothing is held out."""
     rows = answers(20, 6, np.random.default_rng(5))
     rows["issues"] = pd.Series([["Rare thing"], *rows["issues"][1:]])
-    found = review(rows, tmp_path / "runs", **named(tmp_path / "plan.yaml", "rare Thing"))
-    assert (found.subject, found.chosen and found.chosen.code) == ("Rare thing", "issue.named")
-    assert (found.evidence.n_control, found.control) == (120, pytest.approx(1 / 120))
+    gate = review(rows, tmp_path / "runs", **named(tmp_path / "plan.yaml", "rare Thing"))
+    assert (gate.subject, gate.chosen and gate.chosen.code) == ("Rare thing", "issue.named")
+    assert (gate.evidence.n_control, gate.control) == (120, pytest.approx(1 / 120))
 
 
 def test_a_named_issue_that_nobody_has_passes_nothing(tmp_path: Path) -> None:
     """A slip of the pen is no reason for a GO."""
     rows = answers(20, 6, np.random.default_rng(6))
-    found = review(rows, tmp_path / "runs", **named(tmp_path / "plan.yaml", "halucination"))
-    assert found.evidence.verdict is Verdict.INCONCLUSIVE
-    assert found.plan.verdict is not Verdict.PASS
-    assert found.evidence.why.code == "issue.unseen"
+    gate = review(rows, tmp_path / "runs", **named(tmp_path / "plan.yaml", "halucination"))
+    assert gate.evidence.verdict is Verdict.INCONCLUSIVE
+    assert gate.plan.verdict is not Verdict.PASS
+    assert gate.evidence.why.code == "issue.unseen"
 
 
 def test_only_a_gate_on_an_issue_names_one(tmp_path: Path) -> None:
@@ -164,8 +168,8 @@ def envelope(rows: pd.DataFrame, arm: str, stage: int) -> dict[str, Any]:
         for n, (tags, user) in enumerate(both)
     ]
     start, result = f"2026-10-0{stage + 1}T10:00:00Z", {"samples": samples}
-    told = {"arm": arm, "stage": stage, "startedAt": start, "result": result}
-    return {"runId": f"{arm}-{stage}"} | told
+    run = {"arm": arm, "stage": stage, "startedAt": start, "result": result}
+    return {"runId": f"{arm}-{stage}"} | run
 
 
 def test_the_control_of_an_earlier_stage_chooses(tmp_path: Path) -> None:
@@ -180,11 +184,11 @@ def test_the_control_of_an_earlier_stage_chooses(tmp_path: Path) -> None:
     path = tmp_path / "runs"
     path.mkdir()
     (path / "runs.jsonl").write_text("".join(json.dumps(run) + "\n" for run in runs))
-    found = top_issue(path)
-    assert (found.subject, found.chosen and found.chosen.code) == ("t3", "issue.before")
-    assert found.evidence.n_control == 36
+    gate = top_issue(path)
+    assert (gate.subject, gate.chosen and gate.chosen.code) == ("t3", "issue.before")
+    assert gate.evidence.n_control == 36
     ingest(path, tmp_path / "store", PLAN)
-    assert top_issue(tmp_path / "store") == found
+    assert top_issue(tmp_path / "store") == gate
 
 
 def test_earlier_counts_choose_what_is_there() -> None:
@@ -200,12 +204,12 @@ def test_earlier_counts_choose_what_is_there() -> None:
 def test_stored_days_choose_as_rows_do(tmp_path: Path, *, ids: bool) -> None:
     """A review of a store tests the same issue on the same samples as one of its rows."""
     rows = answers(20, 6, np.random.default_rng(9), ids=ids)
-    found = review(rows, tmp_path / "runs")
+    gate = review(rows, tmp_path / "runs")
     ingest(tmp_path / "runs", tmp_path / "store", PLAN)
     stored = top_issue(tmp_path / "store")
-    assert msgspec.json.encode(stored.chosen) == msgspec.json.encode(found.chosen)
-    assert (stored.subject, stored.plan.value) == (found.subject, pytest.approx(found.plan.value))
-    assert stored.evidence.upper == pytest.approx(found.evidence.upper)
+    assert msgspec.json.encode(stored.chosen) == msgspec.json.encode(gate.chosen)
+    assert (stored.subject, stored.plan.value) == (gate.subject, pytest.approx(gate.plan.value))
+    assert stored.evidence.upper == pytest.approx(gate.evidence.upper)
 
 
 def test_ten_equal_issues_pass_no_more_than_one_would() -> None:
@@ -231,8 +235,10 @@ def _choice(old: np.ndarray, new: np.ndarray, choosers: np.ndarray) -> int:
 def _passes(
     old: np.ndarray, new: np.ndarray, tag: np.ndarray, left_out: np.ndarray | None
 ) -> float:
-    one, zero = (np.take_along_axis(arm, tag[:, None, None], 1)[:, 0] for arm in (new, old))
-    kept = np.ones(zero.shape) if left_out is None else 1.0 - left_out
-    arms = Compared(Sums(20 * kept, one * kept), Sums(20 * kept, zero * kept), "crossed", "user")
-    found = estimate_many(PLAN.gates["top_issue"], arms, PLAN.evidence, metric="issue:top")
-    return float(np.mean((found.upper < 1.0) & ~found.capped))
+    treated, control = (np.take_along_axis(arm, tag[:, None, None], 1)[:, 0] for arm in (new, old))
+    tested = np.ones(control.shape) if left_out is None else 1.0 - left_out
+    arms = Compared(
+        Sums(20 * tested, treated * tested), Sums(20 * tested, control * tested), "crossed", "user"
+    )
+    estimates = estimate_many(PLAN.gates["top_issue"], arms, PLAN.evidence, metric="issue:top")
+    return float(np.mean((estimates.upper < 1.0) & ~estimates.capped))

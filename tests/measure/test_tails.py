@@ -36,21 +36,22 @@ Q = 0.95
 def cells(values: NDArray[np.float64], units: NDArray[Any], size: int) -> tuple[Histogram, Cells]:
     """Return an arm's values counted, and by unit what lies beyond its own quantile."""
     steps = np.round(values, 1).astype(np.float64)
-    there, counts = np.unique(steps, return_counts=True)
+    different, counts = np.unique(steps, return_counts=True)
     n = np.bincount(units, minlength=size).astype(float)
-    slow = steps > cut_beyond(there, counts.astype(float), Q)
+    slow = steps > cut_beyond(different, counts.astype(float), Q)
     mean = np.bincount(units, slow, size) / np.maximum(n, 1)
-    return Histogram(there, counts.astype(float)), Cells(n, mean, n * mean * (1 - mean))
+    return Histogram(different, counts.astype(float)), Cells(n, mean, n * mean * (1 - mean))
 
 
 def ratio(
-    one: NDArray[np.float64], zero: NDArray[np.float64], units: tuple[NDArray[Any], NDArray[Any]],
+    treated: NDArray[np.float64], control: NDArray[np.float64],
+    units: tuple[NDArray[Any], NDArray[Any]],
     unit: Literal["sample", "user"] = "user",
 ) -> Ratio:  # fmt: skip
     """Bound the ratio of both arms' 95th percentiles."""
     size = int(max(part.max() for part in units)) + 1
     (values1, cells1), (values0, cells0) = (
-        cells(values, of, size) for values, of in zip((one, zero), units, strict=True)
+        cells(values, of, size) for values, of in zip((treated, control), units, strict=True)
     )
     arms = Arms(cells0, cells1, unit, tails=(values0, values1))
     return ratio_of_quantiles(arms, compared(arms, read_design(arms, "ratio")[1].kind), Q, RULES)
@@ -60,9 +61,9 @@ def test_equal_arms_have_a_ratio_of_one_and_a_width() -> None:
     """The same latencies in both arms, in whole seconds: exactly 1, and bounds beside it."""
     values = np.repeat(np.arange(1.0, 11.0), 40) * 1000
     users = np.arange(len(values)) % 100
-    found = ratio(values, values, (users, users))
-    assert found.point == 1.0
-    assert found.lower < 1.0 < found.upper
+    same = ratio(values, values, (users, users))
+    assert same.point == 1.0
+    assert same.lower < 1.0 < same.upper
 
 
 def test_alike_users_are_fewer_samples() -> None:
@@ -82,9 +83,9 @@ def test_pairs_that_are_slow_together_narrow_the_bound() -> None:
     """Where the same prompts are slow in both arms, less is open than between other prompts."""
     rng = np.random.default_rng(3)
     shared = rng.standard_normal(800)
-    one, zero = (np.exp(7 + shared + 0.3 * rng.standard_normal(800)) for _ in range(2))
+    treated, control = (np.exp(7 + shared + 0.3 * rng.standard_normal(800)) for _ in range(2))
     prompts = np.arange(800)
-    paired, apart = (ratio(one, zero, (prompts, prompts + far)) for far in (0, 800))
+    paired, apart = (ratio(treated, control, (prompts, prompts + far)) for far in (0, 800))
     assert paired.upper < apart.upper
     assert paired.lower > apart.lower
 
@@ -109,19 +110,19 @@ def _latencies(kind: str, p: NDArray[np.float64]) -> NDArray[np.float64]:
 def planned(n: int, spread: float) -> tuple[Estimate, Needed | None]:
     """Return the estimate of a ratio of 95th percentiles of so many samples, and what it needs."""
     rng = np.random.default_rng(11)
-    one, zero = np.exp(7 + spread * rng.standard_normal((2, n)))
+    treated, control = np.exp(7 + spread * rng.standard_normal((2, n)))
     of = np.arange(n)
-    (values1, cells1), (values0, cells0) = (cells(values, of, n) for values in (one, zero))
+    (values1, cells1), (values0, cells0) = (cells(values, of, n) for values in (treated, control))
     arms = Arms(cells0, cells1, "sample", tails=(values0, values1))
-    found = estimate_gate(P95, arms, PLAN_RULES, metric="beyond")
-    assert found is not None
-    return found, needed_for_quantiles(found, limit=1.5, alternative=1.0, rules=PLAN_RULES)
+    estimate = estimate_gate(P95, arms, PLAN_RULES, metric="beyond")
+    assert estimate is not None
+    return estimate, needed_for_quantiles(estimate, limit=1.5, alternative=1.0, rules=PLAN_RULES)
 
 
 def test_below_the_least_size_59_are_needed() -> None:
     """Twenty samples bound no 95th percentile from above, and 59 do."""
-    found, more = planned(20, 0.2)
-    assert found.upper == np.inf
+    estimate, more = planned(20, 0.2)
+    assert estimate.upper == np.inf
     assert more == Needed("samples", 59, 39)
 
 
@@ -150,7 +151,7 @@ def test_a_bound_errs_in_five_per_cent(kind: str, users: int, each: int, *, shar
         own = rng.standard_normal((2, users))
         level = own[[0, 0]] if shared else own
         mixed = (level[:, of] + rng.standard_normal((2, len(of)))) / 2**0.5
-        one, zero = _latencies(kind, stats.norm.cdf(mixed))
-        found = ratio(one, zero, (of, of + (0 if shared else users)))
-        missed += found.lower > 1 + 1e-9, found.upper < 1 - 1e-9
+        treated, control = _latencies(kind, stats.norm.cdf(mixed))
+        bounded = ratio(treated, control, (of, of + (0 if shared else users)))
+        missed += bounded.lower > 1 + 1e-9, bounded.upper < 1 - 1e-9
     assert (missed / draws <= 0.085).all()  # 5 % and two standard errors of 200 draws

@@ -18,9 +18,9 @@ def users(*means: float, each: float = 10.0) -> Sums:
     return Sums(np.full((1, len(means)), each), each * np.array([means]))
 
 
-def arms(one: Sums, zero: Sums | None = None) -> Compared:
+def arms(treated: Sums, control: Sums | None = None) -> Compared:
     """Return both arms, the treatment's users in both."""
-    return Compared(one, one if zero is None else zero, "crossed", "user")
+    return Compared(treated, treated if control is None else control, "crossed", "user")
 
 
 @pytest.mark.parametrize("units", [1, 5, 10, 30, 100, 299, 300])
@@ -44,10 +44,10 @@ def test_limits_of_errors_are_what_the_planned_people_show() -> None:
 def test_a_difference_has_the_missed_users_at_their_worst() -> None:
     """Equal arms at .9: a share q that fails everything costs .9·q, and the limit decides."""
     gate, both = GATES["pass_rate"], arms(users(*[0.9] * 100))
-    found = unseen(gate, both, 0.0, metric="passed")
-    assert found.value[0] == pytest.approx(-0.9 * float(missable(100)))
-    held = [bool(breaks(gate, both, limit, 0.0, metric="passed")[0]) for limit in (-0.02, -0.03)]
-    assert held == [True, False]
+    worst = unseen(gate, both, 0.0, metric="passed")
+    assert worst.value[0] == pytest.approx(-0.9 * float(missable(100)))
+    broken = [bool(breaks(gate, both, limit, 0.0, metric="passed")[0]) for limit in (-0.02, -0.03)]
+    assert broken == [True, False]
 
 
 def test_a_ratio_and_a_mean_likewise() -> None:
@@ -63,15 +63,15 @@ def test_a_ratio_and_a_mean_likewise() -> None:
 def test_a_share_of_one_arm_counts_the_missed_users_alone() -> None:
     """Its exact bound takes in what was seen: 299 users show 1 %, 298 do not."""
     gate = GATES["error_rate"]
-    held = [bool(breaks(gate, arms(users(*[0.0] * n)), 0.01, 1.0, metric="error")[0])
+    broken = [bool(breaks(gate, arms(users(*[0.0] * n)), 0.01, 1.0, metric="error")[0])
             for n in (298, 299)]  # fmt: skip
-    assert held == [True, False]
+    assert broken == [True, False]
 
 
 def test_single_samples_are_units_of_their_own() -> None:
     """Without users each sample is one; many repetitions are judged at once."""
-    one = Sums(np.array([[100.0], [1000.0]]), np.array([[90.0], [900.0]]))
-    both = Compared(one, one, "independent", "sample")
+    treated = Sums(np.array([[100.0], [1000.0]]), np.array([[90.0], [900.0]]))
+    both = Compared(treated, treated, "independent", "sample")
     assert breaks(GATES["pass_rate"], both, -0.02, 0.0, metric="passed").tolist() == [True, False]
 
 

@@ -38,12 +38,12 @@ PATIENCE = 60.0  # seconds until a process says that it is there
 
 def _started(log: Path, cls: str, *options: str) -> subprocess.Popen[bytes]:
     """Start one of Spark's own processes, which tells its log what it does."""
-    here = {"SPARK_HOME": str(HOME), "SPARK_LOCAL_IP": "127.0.0.1"}
+    place = {"SPARK_HOME": str(HOME), "SPARK_LOCAL_IP": "127.0.0.1"}
     folder = {"SPARK_WORKER_DIR": str(log.parent / log.stem)}
     command = [str(HOME / "bin" / "spark-class"), f"{DEPLOY}.{cls}", *options]
     with log.open("wb") as out:
         return subprocess.Popen(
-            command, stdout=out, stderr=out, env=os.environ | here | folder, cwd=log.parent
+            command, stdout=out, stderr=out, env=os.environ | place | folder, cwd=log.parent
         )
 
 
@@ -104,9 +104,9 @@ def _measured(samples: Samples) -> Measured:
 def test_measured_is_the_same_on_a_cluster(cluster: tuple[str, Path], stored: Path) -> None:
     """Counts are equal, sums to 1e-9, and both workers took part."""
     engine, logs = cluster
-    _, there = read_on(engine, stored, as_of=None, read=not_read)
-    here = from_runs(read_runs(RUNS, stage=2))
-    same_measured(_measured(here), _measured(there))
+    _, on_cluster = read_on(engine, stored, as_of=None, read=not_read)
+    local = from_runs(read_runs(RUNS, stage=2))
+    same_measured(_measured(local), _measured(on_cluster))
     for number in range(WORKERS):
         assert "Asked to launch executor" in (logs / f"worker{number}.log").read_text("utf-8")
 
@@ -118,9 +118,9 @@ def test_a_whole_review_is_the_same_on_a_cluster(
     engine, _ = cluster
     evidence = real_evidence(RUNS / "evidence", tmp_path / "evidence")
     shared = {"stage": 2, "evidence": evidence, "looks": ""}
-    here = review_stage(review_params({**shared, "runs": str(RUNS)}))
-    there = review_stage(review_params({**shared, "runs": str(stored), "engine": engine}))
-    same_review(here, there)
+    local = review_stage(review_params({**shared, "runs": str(RUNS)}))
+    on_cluster = review_stage(review_params({**shared, "runs": str(stored), "engine": engine}))
+    same_review(local, on_cluster)
 
 
 def test_the_digest_does_not_know_the_files(
@@ -139,10 +139,10 @@ def test_the_digest_does_not_know_the_files(
 def test_envelopes_are_handed_over_to_a_cluster(cluster: tuple[str, Path]) -> None:
     """Run files are read and checked here; the workers measure the same of the rows they get."""
     raw = read_runs(RUNS, stage=2)
-    runs, there = read_on(cluster[0], RUNS, as_of=None, read=lambda: raw)
+    runs, on_cluster = read_on(cluster[0], RUNS, as_of=None, read=lambda: raw)
     assert runs is raw
-    assert there.frame().implementation.is_spark_like()
-    same_measured(*(_measured(samples) for samples in (from_runs(raw), there)))
+    assert on_cluster.frame().implementation.is_spark_like()
+    same_measured(*(_measured(samples) for samples in (from_runs(raw), on_cluster)))
 
 
 def test_data_that_no_engine_reads_are_refused(cluster: tuple[str, Path], tmp_path: Path) -> None:

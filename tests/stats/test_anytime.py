@@ -54,13 +54,13 @@ def test_anytime_bounds_are_the_boundary_in_the_points_units() -> None:
 
     Infinite without a standard error.
     """
-    found = inference.ClusterInference(point=-0.01, se=0.02, df=50.0)
-    lower, upper = anytime.anytime_bounds(found, rho=500.0)
+    change = inference.ClusterInference(point=-0.01, se=0.02, df=50.0)
+    lower, upper = anytime.anytime_bounds(change, rho=500.0)
     margin = anytime.normal_mixture_one_sided(2500.0, rho=500.0) / 2500.0
     assert (lower, upper) == pytest.approx((-0.01 - margin, -0.01 + margin))
-    assert lower < inference.t_bounds(found).lower
+    assert lower < inference.t_bounds(change).lower
     for se in (0.0, np.inf):
-        assert anytime.anytime_bounds(found._replace(se=se), rho=500.0) == (-np.inf, np.inf)
+        assert anytime.anytime_bounds(change._replace(se=se), rho=500.0) == (-np.inf, np.inf)
 
 
 def test_refuses() -> None:

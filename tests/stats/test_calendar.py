@@ -15,8 +15,8 @@ DAYS = np.arange(1, 15) / 14
 def test_limits_are_those_of_the_spending_function_where_information_is_time() -> None:
     """With information that grows with the days both algorithms give the same limits."""
     usual = sequential.lan_demets_boundaries(DAYS.tolist(), alpha=0.02, spending="pocock")
-    found = calendar_limits(np.stack([DAYS, 70 * DAYS]), DAYS, alpha=[0.02, 0.02])
-    np.testing.assert_allclose(found, [usual, usual], atol=2e-4)
+    limits = calendar_limits(np.stack([DAYS, 70 * DAYS]), DAYS, alpha=[0.02, 0.02])
+    np.testing.assert_allclose(limits, [usual, usual], atol=2e-4)
 
 
 @pytest.mark.parametrize("icc", [0.0, 0.2])
@@ -53,10 +53,10 @@ def test_spending_by_the_calendar_is_exact_for_counts() -> None:
 
 def arms(days: int, users: int, rng: np.random.Generator) -> tuple[DayArm, DayArm]:
     """Draw both arms, users nested: the first half is treated."""
-    mine = np.arange(users) < users // 2
+    treated = np.arange(users) < users // 2
     made: list[DayArm] = []
-    for there in (mine, ~mine):
-        n = np.where(there, rng.integers(1, 9, (days, users)), 0).astype(float)
+    for in_arm in (treated, ~treated):
+        n = np.where(in_arm, rng.integers(1, 9, (days, users)), 0).astype(float)
         s = rng.binomial(n.astype(int), 0.8).astype(float)
         made.append(DayArm(n, s, s))
     return made[0], made[1]
@@ -64,10 +64,10 @@ def arms(days: int, users: int, rng: np.random.Generator) -> tuple[DayArm, DayAr
 
 def test_the_first_day_is_the_clustered_contrast() -> None:
     """Without a spread of days and with one of them, units alone decide: CR3 of that day."""
-    one, zero = arms(1, 40, np.random.default_rng(5))
-    looks = daily_contrast(one, zero, spread=0.0)
-    due = clusters.cluster_contrast(one.n[0], one.s[0], zero.n[0], zero.s[0])
-    assert (looks.point[0], looks.se[0], looks.df[0]) == pytest.approx(tuple(due), rel=1e-9)
+    treated, control = arms(1, 40, np.random.default_rng(5))
+    looks = daily_contrast(treated, control, spread=0.0)
+    contrast = clusters.cluster_contrast(treated.n[0], treated.s[0], control.n[0], control.s[0])
+    assert (looks.point[0], looks.se[0], looks.df[0]) == pytest.approx(tuple(contrast), rel=1e-9)
 
 
 def test_the_spread_of_days_is_dersimonian_and_lairds() -> None:
@@ -75,8 +75,8 @@ def test_the_spread_of_days_is_dersimonian_and_lairds() -> None:
     rng = np.random.default_rng(7)
     n = np.full((10, 1), 50.0)
     means = [0.5 + 0.1 * rng.standard_normal(10) for _ in range(2)]
-    one, zero = (DayArm(n, n * m[:, None], n * (m[:, None] ** 2 + 0.25)) for m in means)
-    looks = daily_contrast(one, zero, spread=0.1, alone=True)
+    treated, control = (DayArm(n, n * m[:, None], n * (m[:, None] ** 2 + 0.25)) for m in means)
+    looks = daily_contrast(treated, control, spread=0.1, alone=True)
     values = [np.concatenate([[m + 0.5] * 25 + [m - 0.5] * 25 for m in mean]) for mean in means]
     variances = [value.var(ddof=1) for value in values]
     weight = np.full(10, 1 / (sum(variances) / 50))
@@ -91,22 +91,23 @@ def test_the_spread_of_days_is_dersimonian_and_lairds() -> None:
 def test_what_both_arms_share_of_a_day_cancels() -> None:
     """A day on which everything is higher moves no contrast, however unlike the arms' sizes."""
     rng = np.random.default_rng(9)
-    one, zero = arms(6, 30, rng)
-    one = DayArm(one.n * np.array([1, 1, 1, 5, 5, 5])[:, None], one.s, one.q)
+    treated, control = arms(6, 30, rng)
+    treated = DayArm(treated.n * np.array([1, 1, 1, 5, 5, 5])[:, None], treated.s, treated.q)
     lift = np.array([0, 2, 0, 0, 3, 1.0])[:, None]
-    lifted = [DayArm(arm.n, arm.s + lift * arm.n, arm.q) for arm in (one, zero)]
+    lifted = [DayArm(arm.n, arm.s + lift * arm.n, arm.q) for arm in (treated, control)]
     np.testing.assert_allclose(
-        daily_contrast(*lifted, spread=0.1).point, daily_contrast(one, zero, spread=0.1).point
+        daily_contrast(*lifted, spread=0.1).point,
+        daily_contrast(treated, control, spread=0.1).point,
     )
 
 
 def test_nothing_to_tell_is_no_look() -> None:
     """A day without one arm, and an arm of one unit, have neither error nor freedom."""
-    one, zero = arms(3, 8, np.random.default_rng(11))
-    absent = DayArm(*(part * np.array([[0], [1], [1]]) for part in zero))
-    looks = daily_contrast(one, absent, spread=0.1)
+    treated, control = arms(3, 8, np.random.default_rng(11))
+    absent = DayArm(*(part * np.array([[0], [1], [1]]) for part in control))
+    looks = daily_contrast(treated, absent, spread=0.1)
     assert np.isnan(looks.point[0])
     assert np.isinf(looks.se[0])
     assert looks.fresh.tolist() == [0, 1, 1]
-    single = DayArm(*(part * (np.arange(8) == 0) for part in one))
-    assert np.isnan(daily_contrast(single, zero, spread=0.1).z()).all()
+    single = DayArm(*(part * (np.arange(8) == 0) for part in treated))
+    assert np.isnan(daily_contrast(single, control, spread=0.1).z()).all()

@@ -19,7 +19,7 @@ EVERYTHING = (-np.inf, np.inf)
 
 def test_linearised_ratio_is_the_delta_method() -> None:
     """The CR1 error is the ratio's gradient (finite differences) times the covariance."""
-    found = clusters.cluster_ratio(N1, S1, N0, S0, kind="CR1")
+    linearised = clusters.cluster_ratio(N1, S1, N0, S0, kind="CR1")
     totals = np.array([np.sum(S1), np.sum(N1), np.sum(S0), np.sum(N0)], dtype=float)
     cells = np.array([S1, N1, S0, N0], dtype=float)
 
@@ -28,8 +28,8 @@ def test_linearised_ratio_is_the_delta_method() -> None:
 
     gradient = [(ratio(totals + step) - ratio(totals - step)) / 2e-4 for step in 1e-4 * np.eye(4)]
     contributions = np.array(gradient) @ (cells - cells.mean(axis=1, keepdims=True))
-    assert found.point == pytest.approx(ratio(totals))
-    assert found.se == pytest.approx(np.sqrt(6 / 5 * np.sum(contributions**2)), rel=1e-6)
+    assert linearised.point == pytest.approx(ratio(totals))
+    assert linearised.se == pytest.approx(np.sqrt(6 / 5 * np.sum(contributions**2)), rel=1e-6)
 
 
 @pytest.mark.parametrize("crossed", [True, False])
@@ -39,8 +39,8 @@ def test_bounds_invert_the_contrast(*, crossed: bool) -> None:
     df = clusters.cluster_ratio(*arms).df
 
     def beyond(ratio: float, quantile: float) -> float:
-        found = clusters.cluster_contrast(*arms, ratio)
-        return found.point / found.se - quantile
+        contrast = clusters.cluster_contrast(*arms, ratio)
+        return contrast.point / contrast.se - quantile
 
     expected = [brentq(beyond, 0.01, 3, args=(t.ppf(level, df),)) for level in (0.95, 0.05)]
     assert clusters.cluster_ratio_bounds(*arms) == pytest.approx(expected, abs=1e-9)
@@ -56,9 +56,9 @@ def test_no_events() -> None:
     proof = inference.t_bounds(clusters.cluster_contrast(N1, none, N0, many, 0.7))
     assert proof.upper < 0
     assert clusters.cluster_ratio_bounds(N1, many, N0, none) == EVERYTHING
-    found = clusters.cluster_ratio(N1, many, N0, none)
-    assert np.isnan(found.point)
-    assert found.se == np.inf
+    linearised = clusters.cluster_ratio(N1, many, N0, none)
+    assert np.isnan(linearised.point)
+    assert linearised.se == np.inf
     assert clusters.cluster_ratio_bounds(*clusters.side_by_side([9], [4], N0, S0)) == EVERYTHING
 
 

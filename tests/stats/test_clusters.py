@@ -114,13 +114,13 @@ def test_nested_is_two_means() -> None:
     """The variances of two nested means add, but for CR1 (which counts clusters together)."""
     kinds: tuple[clusters.Kind, ...] = ("CR0", "CR2", "CR3")
     for kind in kinds:
-        one, zero = (
+        treated, control = (
             clusters.cluster_mean(N1, S1, kind=kind),
             clusters.cluster_mean(N0, S0, kind=kind),
         )
         both = nested(N1, S1, N0, S0, kind=kind)
-        assert both.se == pytest.approx(np.hypot(one.se, zero.se), abs=CLOSE)
-        assert both.point == pytest.approx(one.point - zero.point, abs=CLOSE)
+        assert both.se == pytest.approx(np.hypot(treated.se, control.se), abs=CLOSE)
+        assert both.point == pytest.approx(treated.point - control.point, abs=CLOSE)
 
 
 def test_equal_clusters_are_students_t() -> None:
@@ -155,18 +155,18 @@ def test_below_two_clusters_nothing_is_known(n: list[int], s: list[int]) -> None
 
     Infinite standard error, no degrees of freedom.
     """
-    for found in (clusters.cluster_mean(n, s), nested(n, s, N0, S0), nested(N0, S0, n, s)):
-        assert found.se == np.inf
-        assert found.df == 0
-        assert inference.t_bounds(found) == EVERYTHING
+    for estimate in (clusters.cluster_mean(n, s), nested(n, s, N0, S0), nested(N0, S0, n, s)):
+        assert estimate.se == np.inf
+        assert estimate.df == 0
+        assert inference.t_bounds(estimate) == EVERYTHING
 
 
 def test_no_variation_is_no_certainty() -> None:
     """All passed, or one latency everywhere, is an error of 0 and hence infinite bounds."""
     for n, s in (([3, 9, 5], [3, 9, 5]), ([3, 9, 5], [0, 0, 0]), ([3, 7, 11], [0.3, 0.7, 1.1])):
-        found = clusters.cluster_mean(n, s)
-        assert found.se == 0
-        assert inference.t_bounds(found) == EVERYTHING
+        estimate = clusters.cluster_mean(n, s)
+        assert estimate.se == 0
+        assert inference.t_bounds(estimate) == EVERYTHING
 
 
 @pytest.mark.slow
@@ -206,8 +206,8 @@ def test_simulated_size() -> None:
     n = rng.integers(5, 41, (2, 2000, 30)).astype(float)
     rate = rng.beta(0.9 * 4, 0.1 * 4, (2, 2000, 30))  # intra-class correlation .2
     s = rng.binomial(n.astype(int), rate).astype(float)
-    found = nested(n[0], s[0], n[1], s[1])
-    assert 0.03 < np.mean(np.asarray(inference.t_bounds(found).lower) > 0) < 0.07
+    contrast = nested(n[0], s[0], n[1], s[1])
+    assert 0.03 < np.mean(np.asarray(inference.t_bounds(contrast).lower) > 0) < 0.07
     totals = n.sum(axis=2), s.sum(axis=2)
     naive = differences.miettinen_nurminen_difference(
         totals[1][0], totals[0][0], totals[1][1], totals[0][1]

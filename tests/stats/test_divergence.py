@@ -37,8 +37,8 @@ def test_null_quantile_beyond_listing_is_simulated() -> None:
 
     2n·KL is then near chi-squared's 95 % quantile (SciPy).
     """
-    found = divergence.kl_null_quantile(10_000, TARGET, rng=np.random.default_rng(5))
-    assert 2 * 10_000 * found == pytest.approx(chi2.ppf(0.95, 2), rel=0.03)
+    quantile = divergence.kl_null_quantile(10_000, TARGET, rng=np.random.default_rng(5))
+    assert 2 * 10_000 * quantile == pytest.approx(chi2.ppf(0.95, 2), rel=0.03)
     with pytest.raises(ValueError, match="too many outcomes to list; give rng"):
         divergence.kl_null_quantile(10_000, TARGET)
 

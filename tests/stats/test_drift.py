@@ -25,8 +25,8 @@ RNG = np.random.default_rng(8)
 def test_one_split_of_equal_runs_is_students_test(m: int) -> None:
     """The step, and its p-value but for the error of the draws, are those of two groups' t."""
     values = RNG.normal(0, 1, m)
-    found = step_test(values, np.full(m, TINY), [3])
-    step, side = min(zip(found, ("less", "greater"), strict=True), key=lambda both: both[0].p)
+    both_steps = step_test(values, np.full(m, TINY), [3])
+    step, side = min(zip(both_steps, ("less", "greater"), strict=True), key=lambda both: both[0].p)
     theirs = stats.ttest_ind(values[-3:], values[:-3], alternative=side)
     error = 4 * (theirs.pvalue * (1 - theirs.pvalue) / DRAWS) ** 0.5 + 1 / DRAWS
     assert step.p == pytest.approx(theirs.pvalue, abs=error)
@@ -95,8 +95,8 @@ def test_runs_without_an_order_are_no_drift(name: str) -> None:
     m, n, sd, rate, users = WORLDS[name]
     rng, most = np.random.default_rng(len(name)), 4000 if EXHAUSTIVE else 300
     splits = sorted({late for late in (3, m // 2, m - 3) if 1 < late < m})
-    found = [step_test(*row(rng, m, n, sd, rate, users), splits)[0].p < 0.05 for _ in range(most)]
-    assert np.mean(found) <= 0.05 + 2.5 * (0.05 * 0.95 / most) ** 0.5
+    alarms = [step_test(*row(rng, m, n, sd, rate, users), splits)[0].p < 0.05 for _ in range(most)]
+    assert np.mean(alarms) <= 0.05 + 2.5 * (0.05 * 0.95 / most) ** 0.5
 
 
 def row(

@@ -29,8 +29,8 @@ def nested(*arms: ArrayLike) -> inference.Bounds:
 
 def test_clusters_of_one_are_samples() -> None:
     """With one sample a cluster the nested bounds are the plain score's, up to t."""
-    found = nested(ONES, X1, ONES, X0)
-    assert found == pytest.approx(
+    bounds = nested(ONES, X1, ONES, X0)
+    assert bounds == pytest.approx(
         differences.miettinen_nurminen_difference(X1.sum(), 4000, X0.sum(), 4000), abs=2e-5
     )
 
@@ -38,9 +38,9 @@ def test_clusters_of_one_are_samples() -> None:
 def test_crossed_clusters_of_one_are_pairs() -> None:
     """With one sample a cluster the crossed bounds are close to Tango's of the pairs."""
     partner = np.where(RNG.random(4000) < 0.1, 1 - X1, X1)
-    found = effective.crossed_score_difference(ONES, X1, ONES, partner)
+    bounds = effective.crossed_score_difference(ONES, X1, ONES, partner)
     gained, lost = (partner < X1).sum(), (partner > X1).sum()
-    assert found == pytest.approx(pairs.tango(gained, lost, 4000), abs=2e-4)
+    assert bounds == pytest.approx(pairs.tango(gained, lost, 4000), abs=2e-4)
 
 
 def test_samples_repeated_count_once() -> None:
@@ -69,9 +69,9 @@ def test_arrays_are_batches() -> None:
     """A leading axis gives what each row gives alone."""
     n, x = np.full((3, 8), 12.0), RNG.binomial(12, 0.8, (2, 3, 8)).astype(float)
     for score in (nested, effective.crossed_score_difference):
-        found = np.array(score(n, x[0], n, x[1]))
+        batch = np.array(score(n, x[0], n, x[1]))
         alone = np.array([score(n[k], x[0, k], n[k], x[1, k]) for k in range(3)])
-        assert pytest.approx(alone) == found.T
+        assert pytest.approx(alone) == batch.T
 
 
 @pytest.mark.slow
@@ -108,17 +108,17 @@ def test_without_spread_the_skewed_mean_is_students() -> None:
     The lower bound is Student's throughout.
     """
     for se in (1.0, 10.0, 100.0):
-        found = inference.ClusterInference(2000.0, se, 29.0)
-        skewed, plain = means.skewed_mean(found, 30), inference.t_bounds(found)
+        mean = inference.ClusterInference(2000.0, se, 29.0)
+        skewed, plain = means.skewed_mean(mean, 30), inference.t_bounds(mean)
         assert skewed.lower == plain.lower
         assert 0 < (skewed.upper - plain.upper) / se < 40 * se / 2000
 
 
 def test_skewed_mean_to_first_order() -> None:
     """To first order the upper bound widens by (k/6 + k·t²/3)·se with k = 3·se/mean."""
-    found = inference.ClusterInference(1000.0, 5.0, 1e6)
+    mean = inference.ClusterInference(1000.0, 5.0, 1e6)
     k, t = 3 * 5 / 1000, 1.6448536
-    widened = means.skewed_mean(found, 100).upper - inference.t_bounds(found).upper
+    widened = means.skewed_mean(mean, 100).upper - inference.t_bounds(mean).upper
     assert widened == pytest.approx(5 * (k / 6 + k * t**2 / 3), rel=0.15)
 
 
@@ -141,10 +141,10 @@ def test_size_of_skewed_means(spread: float) -> None:
     Student's fails up to 12 %.
     """
     values = np.random.default_rng(8).lognormal(-(spread**2) / 2, spread, (20_000, 30))
-    found = means.mean_inference(values.mean(axis=1), values.var(axis=1, ddof=1), 30.0)
-    missed = float(np.mean(np.asarray(means.skewed_mean(found, 30).upper) < 1))
+    mean = means.mean_inference(values.mean(axis=1), values.var(axis=1, ddof=1), 30.0)
+    missed = float(np.mean(np.asarray(means.skewed_mean(mean, 30).upper) < 1))
     assert 0.03 < missed < 0.057
-    assert float(np.mean(np.asarray(inference.t_bounds(found).upper) < 1)) > missed
+    assert float(np.mean(np.asarray(inference.t_bounds(mean).upper) < 1)) > missed
 
 
 def test_few_clusters_with_events_assume_a_correlation() -> None:
@@ -162,21 +162,21 @@ def test_few_clusters_with_events_assume_a_correlation() -> None:
         assert (floored.upper > plain.upper + 1e-9) == widened
     size = 240 / (1 + 0.15 * 19) / (student.ppf(0.95, 22) / norm.ppf(0.95)) ** 2
     expected = differences.miettinen_nurminen_difference(size / 80, size, size / 80, size)
-    found = effective.nested_score_difference(
+    bounds = effective.nested_score_difference(
         *clusters.side_by_side(n, rare, n, rare), icc_floor=0.15
     )
-    assert found == pytest.approx(expected, abs=1e-4)
+    assert bounds == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_floor_of_crossed_clusters() -> None:
     """Where both arms' few events are in the same users, the floor leaves out what they share."""
-    n, one, zero = np.full(12, 20.0), np.zeros(12), np.zeros(12)
-    one[:3], zero[:2] = 1, 1
+    n, treated, control = np.full(12, 20.0), np.zeros(12), np.zeros(12)
+    treated[:3], control[:2] = 1, 1
     plain, floored = (
-        effective.crossed_score_difference(n, one, n, zero, icc_floor=floor)
+        effective.crossed_score_difference(n, treated, n, control, icc_floor=floor)
         for floor in (0.0, 0.15)
     )
     apart = effective.nested_score_difference(
-        *clusters.side_by_side(n, one, n, zero), icc_floor=0.15
+        *clusters.side_by_side(n, treated, n, control), icc_floor=0.15
     )
     assert plain.upper < floored.upper < apart.upper

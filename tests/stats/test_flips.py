@@ -7,33 +7,33 @@ import pytest
 
 from rolloutlib.stats.flips import drawn, flip, pooled, repeats_for, taken
 
-ONE = np.array([True, True, True, False, False, True])
-ZERO = np.array([True, True, False, True, False, True])
+TREATED = np.array([True, True, True, False, False, True])
+CONTROL = np.array([True, True, False, True, False, True])
 
 
 def test_a_repeat_keeps_the_sizes_of_the_arms() -> None:
     """Three shared units, one of either arm alone, one of nobody: every repeat has 4 and 4."""
-    draws = drawn(ONE, ZERO, 50, np.random.default_rng(0))
+    draws = drawn(TREATED, CONTROL, 50, np.random.default_rng(0))
     values = np.arange(1.0, 7.0)
-    one, zero = taken(draws, np.where(ONE, values, 0), np.where(ZERO, 10 * values, 0))
-    assert (np.sum(one > 0, axis=1) == 4).all()
-    assert (np.sum(zero > 0, axis=1) == 4).all()
-    shared = (one > 0) & (zero > 0)
-    assert (zero[shared] == 10 * one[shared]).all()  # a pair stays a pair
-    assert set(one[(one > 0) & ~shared]) == {3.0}
-    assert set(zero[(zero > 0) & ~shared]) == {40.0}
+    treated, control = taken(draws, np.where(TREATED, values, 0), np.where(CONTROL, 10 * values, 0))
+    assert (np.sum(treated > 0, axis=1) == 4).all()
+    assert (np.sum(control > 0, axis=1) == 4).all()
+    shared = (treated > 0) & (control > 0)
+    assert (control[shared] == 10 * treated[shared]).all()  # a pair stays a pair
+    assert set(treated[(treated > 0) & ~shared]) == {3.0}
+    assert set(control[(control > 0) & ~shared]) == {40.0}
 
 
 def test_of_one_pool_either_arm_gets_either_value() -> None:
     """Shared units exchange their arms as a whole; a unit of one arm is drawn for the other too."""
-    draws = pooled(ONE, ZERO, 400, np.random.default_rng(0))
+    draws = pooled(TREATED, CONTROL, 400, np.random.default_rng(0))
     values = np.arange(1.0, 7.0)
-    one, zero = taken(draws, np.where(ONE, values, 0), np.where(ZERO, 10 * values, 0))
-    shared = (one > 0) & (zero > 0)
-    ratio = zero[shared] / one[shared]
+    treated, control = taken(draws, np.where(TREATED, values, 0), np.where(CONTROL, 10 * values, 0))
+    shared = (treated > 0) & (control > 0)
+    ratio = control[shared] / treated[shared]
     assert set(np.round(ratio, 9)) == {10.0, 0.1}
     assert np.mean(ratio > 1) == pytest.approx(0.5, abs=0.05)
-    assert set(one[(one > 0) & ~shared]) == {3.0, 40.0}
+    assert set(treated[(treated > 0) & ~shared]) == {3.0, 40.0}
 
 
 def test_the_rate_of_pairs_that_differ() -> None:
@@ -50,8 +50,8 @@ def test_its_error_is_that_of_chance() -> None:
     rng, share = np.random.default_rng(1), np.array([0.1, 0.6, 0.3])
     true = 1 - np.sum(share**2)
     every = [flip(rng.choice(3, 200, p=share)) for _ in range(1_000)]
-    held = np.mean([one.lower <= true <= one.upper for one in every])
-    assert held == pytest.approx(0.95, abs=0.02)
+    coverage = np.mean([interval.lower <= true <= interval.upper for interval in every])
+    assert coverage == pytest.approx(0.95, abs=0.02)
 
 
 def test_repeats_that_all_agree_leave_something_open() -> None:

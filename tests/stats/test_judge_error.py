@@ -37,7 +37,7 @@ LABELLED, UNLABELLED = np.arange(400), np.arange(1600)
 JUDGE = np.round(5 + 2.5 * np.sin(LABELLED * 0.7) + 1.5 * np.cos(LABELLED * 1.3), 3)
 HUMAN = np.round(0.7 * JUDGE + 1 + 1.2 * np.sin(LABELLED * 2.9), 3)
 OTHERS = np.round(5.3 + 2.5 * np.sin(UNLABELLED * 0.9) + 1.5 * np.cos(UNLABELLED * 1.7), 3)
-SAID = np.r_[np.ones(320), np.zeros(80)]
+APPROVED = np.r_[np.ones(320), np.zeros(80)]
 TRULY = np.r_[np.ones(300), np.zeros(20), np.ones(15), np.zeros(65)]
 Z = stats.norm.ppf(0.95)
 
@@ -47,9 +47,11 @@ def arm(level: Level, judged: float, se: float) -> Arm:
     return Arm(level, judged, Z * se, Z * se)
 
 
-def rate(share: float, said: Floats, truly: Floats) -> Level:
+def rate(share: float, approved: Floats, truly: Floats) -> Level:
     """Return a corrected rate of single samples."""
-    return corrected_rate(share, Labels(said, said * truly), Labels(1 - said, (1 - said) * truly))
+    return corrected_rate(
+        share, Labels(approved, approved * truly), Labels(1 - approved, (1 - approved) * truly)
+    )
 
 
 def test_scores_have_the_authors_interval() -> None:
@@ -57,9 +59,11 @@ def test_scores_have_the_authors_interval() -> None:
     every = np.r_[JUDGE, OTHERS]
     mean, se = float(every.mean()), float(every.std(ddof=1) / 2000**0.5)
     own = (mean, mean - Z * se, mean + Z * se)
-    found = contrast("treatment", own, arm(corrected_mean(mean, JUDGE, HUMAN, LABELLED), mean, se))
-    assert found.point == pytest.approx(4.67112855, abs=0.001)  # its variance is of all 2,000
-    assert found.bounds == pytest.approx((4.58337768, 4.75887941), abs=0.001)
+    corrected = contrast(
+        "treatment", own, arm(corrected_mean(mean, JUDGE, HUMAN, LABELLED), mean, se)
+    )
+    assert corrected.point == pytest.approx(4.67112855, abs=0.001)  # its variance is of all 2,000
+    assert corrected.bounds == pytest.approx((4.58337768, 4.75887941), abs=0.001)
 
 
 def test_verdicts_have_the_authors_interval_and_a_little_more() -> None:
@@ -67,18 +71,18 @@ def test_verdicts_have_the_authors_interval_and_a_little_more() -> None:
     mean = 1570 / 2000
     se = (mean * (1 - mean) / 2000) ** 0.5
     own = (mean, mean - Z * se, mean + Z * se)
-    found = contrast("treatment", own, arm(rate(mean, SAID, TRULY), mean, se))
-    assert found.point == pytest.approx(0.77684025, abs=0.001)
-    lower, upper = found.bounds
+    corrected = contrast("treatment", own, arm(rate(mean, APPROVED, TRULY), mean, se))
+    assert corrected.point == pytest.approx(0.77684025, abs=0.001)
+    lower, upper = corrected.bounds
     assert 0.748 < lower < 0.75130226
     assert 0.80237823 < upper < 0.804
 
 
 def test_where_labels_are_as_all_samples_it_is_the_authors_point() -> None:
     """30 of 40 labelled and 120 of 160 others were passed: 0.675 by either estimator."""
-    said = np.r_[np.ones(30), np.zeros(10)]
+    approved = np.r_[np.ones(30), np.zeros(10)]
     truly = np.r_[np.ones(24), np.zeros(6), np.ones(3), np.zeros(7)]
-    assert rate(0.75, said, truly).point == pytest.approx(0.675, abs=1e-12)
+    assert rate(0.75, approved, truly).point == pytest.approx(0.675, abs=1e-12)
 
 
 def test_the_point_is_what_least_squares_predicts() -> None:
@@ -86,10 +90,12 @@ def test_the_point_is_what_least_squares_predicts() -> None:
     fitted = sm.OLS(HUMAN, sm.add_constant(JUDGE)).fit()
     level = corrected_mean(6.1, JUDGE, HUMAN, LABELLED)
     assert level.point == pytest.approx(float(fitted.predict([1.0, 6.1])[0]), abs=1e-10)
-    of_verdicts = sm.OLS(TRULY, sm.add_constant(SAID)).fit()
-    found = rate(0.91, SAID, TRULY)
-    assert found.point == pytest.approx(float(of_verdicts.predict([1.0, 0.91])[0]), abs=1e-12)
-    assert found.slope == pytest.approx(float(of_verdicts.params[1]), abs=1e-12)
+    of_verdicts = sm.OLS(TRULY, sm.add_constant(APPROVED)).fit()
+    rate_of_people = rate(0.91, APPROVED, TRULY)
+    assert rate_of_people.point == pytest.approx(
+        float(of_verdicts.predict([1.0, 0.91])[0]), abs=1e-12
+    )
+    assert rate_of_people.slope == pytest.approx(float(of_verdicts.params[1]), abs=1e-12)
 
 
 def test_labels_part_of_the_error_is_that_of_least_squares() -> None:
@@ -131,12 +137,12 @@ def test_ten_labels_that_agree_are_no_proof_that_the_judge_is_right() -> None:
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_next_to_no_labels_say_next_to_nothing(count: int) -> None:
     """Without labels the judge's word is the point and everything is possible."""
-    said, truly = np.ones(count), np.ones(count)
-    level = rate(0.9, said, truly)
+    approved, truly = np.ones(count), np.ones(count)
+    level = rate(0.9, approved, truly)
     assert level.point == pytest.approx(0.9)
     assert level.above == pytest.approx(0.1)
     assert level.below >= 0.9 * (1 - 0.05 ** (1 / max(count, 1))) - 1e-9
-    scores = corrected_mean(7.0, 7 * said, 7 * truly, np.arange(count))
+    scores = corrected_mean(7.0, 7 * approved, 7 * truly, np.arange(count))
     assert min(scores.below, scores.above) > 7
 
 
@@ -151,34 +157,34 @@ def test_labelling_what_the_judge_failed_does_not_move_the_estimate() -> None:
     """People look at most failures and few passes: weighed by verdict, nothing shifts."""
     rng = np.random.default_rng(3)
     truly = rng.random(200_000) < 0.9
-    said = np.where(truly, rng.random(200_000) < 0.97, rng.random(200_000) < 0.3)
-    looked = np.where(said, rng.random(200_000) < 0.05, rng.random(200_000) < 0.8)
-    level = rate(said.mean(), said[looked].astype(float), truly[looked].astype(float))
+    approved = np.where(truly, rng.random(200_000) < 0.97, rng.random(200_000) < 0.3)
+    looked = np.where(approved, rng.random(200_000) < 0.05, rng.random(200_000) < 0.8)
+    level = rate(approved.mean(), approved[looked].astype(float), truly[looked].astype(float))
     assert level.point == pytest.approx(0.9, abs=0.006)
     assert truly[looked].mean() < 0.8  # what the labels by themselves say
 
 
 def test_a_ratio_is_fiellers_where_only_labels_err() -> None:
     """Without an error of the judge the ratio's bounds solve one - r·zero = its error."""
-    one = Arm(Level(0.8, 1.0, 0.05, 0.05), 0.8, 0.0, 0.0)
-    zero = Arm(Level(0.9, 1.0, 0.03, 0.03), 0.9, 0.0, 0.0)
-    found = contrast("ratio", (0.8 / 0.9, 0.8 / 0.9, 0.8 / 0.9), one, zero)
-    for end in found.bounds:
+    treated = Arm(Level(0.8, 1.0, 0.05, 0.05), 0.8, 0.0, 0.0)
+    control = Arm(Level(0.9, 1.0, 0.03, 0.03), 0.9, 0.0, 0.0)
+    corrected = contrast("ratio", (0.8 / 0.9, 0.8 / 0.9, 0.8 / 0.9), treated, control)
+    for end in corrected.bounds:
         assert abs(0.8 - end * 0.9) == pytest.approx(np.hypot(0.05, end * 0.03), abs=1e-6)
 
 
 def test_a_ratio_to_a_control_that_may_be_nothing_has_no_bound() -> None:
     """The control's labels allow 0, so no ratio is excluded."""
-    one = Arm(Level(0.8, 1.0, 0.05, 0.05), 0.8, 0.0, 0.0)
-    zero = Arm(Level(0.2, 1.0, 0.3, 0.3), 0.2, 0.0, 0.0)
-    assert contrast("ratio", (4.0, 3.9, 4.1), one, zero).bounds == (-np.inf, np.inf)
+    treated = Arm(Level(0.8, 1.0, 0.05, 0.05), 0.8, 0.0, 0.0)
+    control = Arm(Level(0.2, 1.0, 0.3, 0.3), 0.2, 0.0, 0.0)
+    assert contrast("ratio", (4.0, 3.9, 4.1), treated, control).bounds == (-np.inf, np.inf)
 
 
 def test_equal_slopes_keep_the_pairing_of_the_judges_own_contrast() -> None:
     """What the arms share stays cancelled: only the labels widen the difference."""
-    one, zero = (Arm(Level(m, 0.8, 0.01, 0.01), m, 0.05, 0.05) for m in (0.8, 0.85))
-    found = contrast("difference", (-0.05, -0.06, -0.04), one, zero)
-    assert found.bounds.lower == pytest.approx(-0.05 - (0.008**2 + 2 * 0.01**2) ** 0.5)
+    treated, control = (Arm(Level(m, 0.8, 0.01, 0.01), m, 0.05, 0.05) for m in (0.8, 0.85))
+    corrected = contrast("difference", (-0.05, -0.06, -0.04), treated, control)
+    assert corrected.bounds.lower == pytest.approx(-0.05 - (0.008**2 + 2 * 0.01**2) ** 0.5)
 
 
 # --- how often bounds miss ------------------------------------------------------------------------
@@ -206,15 +212,15 @@ def rates(
     arms, counts = [], []
     for p, a, b in zip(truth, false, missed, strict=True):
         truly = rng.random((repeats, SAMPLES)) < p
-        said = np.where(truly, rng.random(truly.shape) >= b, rng.random(truly.shape) < a)
-        order = rng.random(truly.shape) / np.where(said, 1.0, often)
+        approved = np.where(truly, rng.random(truly.shape) >= b, rng.random(truly.shape) < a)
+        order = rng.random(truly.shape) / np.where(approved, 1.0, often)
         looked = np.argpartition(order, labels - 1, axis=1)[:, :labels]
-        f, y = (np.take_along_axis(part, looked, 1).astype(float) for part in (said, truly))
-        share = said.mean(axis=1)
-        lower, upper = clopper_pearson(said.sum(axis=1), SAMPLES)
+        f, y = (np.take_along_axis(part, looked, 1).astype(float) for part in (approved, truly))
+        share = approved.mean(axis=1)
+        lower, upper = clopper_pearson(approved.sum(axis=1), SAMPLES)
         level = corrected_rate(share, Labels(f, f * y), Labels(1 - f, (1 - f) * y))
         arms.append(Arm(level, share, share - lower, upper - share))
-        counts += [said.sum(axis=1), np.full(repeats, SAMPLES)]
+        counts += [approved.sum(axis=1), np.full(repeats, SAMPLES)]
     lower, upper = miettinen_nurminen_difference(*counts)
     point = counts[0] / SAMPLES - counts[2] / SAMPLES
     return contrast("difference", (point, lower, upper), arms[0], arms[1])
@@ -226,9 +232,9 @@ def test_bounds_of_verdicts_miss_as_often_as_they_may(world: tuple[object, ...])
     """A judge that favours an arm, rare failures, labels by the verdict: 5 % a bound at most."""
     repeats = 4000 if EXHAUSTIVE else 800
     truth, false, missed, labels, often = world
-    found = rates(truth, false, missed, labels, often, repeats, np.random.default_rng(5))  # type: ignore[arg-type]
+    corrected = rates(truth, false, missed, labels, often, repeats, np.random.default_rng(5))  # type: ignore[arg-type]
     true = truth[0] - truth[1]  # type: ignore[index]
-    missing = (np.mean(found.bounds.lower > true), np.mean(found.bounds.upper < true))
+    missing = (np.mean(corrected.bounds.lower > true), np.mean(corrected.bounds.upper < true))
     assert max(missing) <= 0.05 + 3 * (0.05 * 0.95 / repeats) ** 0.5
 
 
@@ -249,11 +255,11 @@ def test_bounds_of_scores_miss_as_often_as_they_may(world: tuple[int, int, float
             human = 6.5 + rng.normal(0, 1, 300)[prompt] + rng.normal(0, 0.5, 300 * each)
             wrong = rng.normal(0, 0.6, 300)[prompt] + rng.exponential(noise, 300 * each)
             judge = 0.8 * human + shift + wrong
-            there = prompt < units
+            labelled = prompt < units
             mean = float(judge.mean())
             sums = np.bincount(prompt, judge, 300)
             se = float(np.std(sums / each, ddof=1) / 300**0.5)
-            level = corrected_mean(mean, judge[there], human[there], prompt[there])
+            level = corrected_mean(mean, judge[labelled], human[labelled], prompt[labelled])
             arms.append(arm(level, mean, se))
             cells += [np.full(300, float(each)), sums]
         own = cluster_contrast(
@@ -261,8 +267,8 @@ def test_bounds_of_scores_miss_as_often_as_they_may(world: tuple[int, int, float
             *(np.concatenate([0 * part, part]) for part in cells[2:]),
         )
         ends = (own.point, own.point - Z * own.se, own.point + Z * own.se)
-        found = contrast("difference", ends, *arms)
-        missed += (found.bounds.lower > 0, found.bounds.upper < 0)
+        corrected = contrast("difference", ends, *arms)
+        missed += (corrected.bounds.lower > 0, corrected.bounds.upper < 0)
     assert max(missed / repeats) <= 0.05 + 3 * (0.05 * 0.95 / repeats) ** 0.5
 
 
@@ -290,17 +296,17 @@ def test_bounds_of_clusters_miss_as_often_as_they_may(
         decided = rng.random((repeats, prompts, 1)) < truth
         truly = np.where(rng.random(shape) < alike, decided, rng.random(shape) < truth)
         misread = (1 - odd if opposite and place else odd)[..., None]
-        said = (misread < blind) | (truly & (misread <= 0.97))
-        x = said.sum(axis=-1).astype(float)
+        approved = (misread < blind) | (truly & (misread <= 0.97))
+        x = approved.sum(axis=-1).astype(float)
         share = x.sum(axis=1) / n.sum(axis=1)
         lower, upper = korn_graubard(n, x, icc_floor=0.1)
-        f, y = (part[:, :labelled] for part in (said, truly))
+        f, y = (part[:, :labelled] for part in (approved, truly))
         strata = (Labels((f == w).sum(axis=-1), ((f == w) & y).sum(axis=-1)) for w in (True, False))
         level = corrected_rate(share, *strata, icc_floor=0.1)
         arms.append(Arm(level, share, share - lower, upper - share))
         events.append(x)
     own = crossed_score_difference(n, events[0], n, events[1], icc_floor=0.15)
     point = np.subtract(arms[0].judged, arms[1].judged)
-    found = contrast("difference", (point, own.lower, own.upper), *arms)  # type: ignore[arg-type]
-    missing = (np.mean(found.bounds.lower > -0.08), np.mean(found.bounds.upper < -0.08))
+    corrected = contrast("difference", (point, own.lower, own.upper), *arms)  # type: ignore[arg-type]
+    missing = (np.mean(corrected.bounds.lower > -0.08), np.mean(corrected.bounds.upper < -0.08))
     assert max(missing) <= 0.05 + 3 * (0.05 * 0.95 / repeats) ** 0.5

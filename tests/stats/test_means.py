@@ -26,39 +26,41 @@ def moments(values: NDArray[np.float64]) -> tuple[float, float, int]:
 
 def test_welch_equals_scipy() -> None:
     """Bounds, t, df and p from moments equal SciPy's from the values."""
-    found = means.welch_inference(*moments(X), *moments(Y))
+    difference = means.welch_inference(*moments(X), *moments(Y))
     theirs = ttest_ind(X, Y, equal_var=False)
     interval = theirs.confidence_interval(0.95)
-    bounds = inference.t_bounds(found, confidence=0.975)
+    bounds = inference.t_bounds(difference, confidence=0.975)
     assert bounds == pytest.approx((interval.low, interval.high), rel=1e-9)
-    assert inference.t_test(found) == pytest.approx((theirs.statistic, theirs.pvalue), rel=1e-9)
-    assert found.df == pytest.approx(theirs.df, rel=1e-9)
+    assert inference.t_test(difference) == pytest.approx(
+        (theirs.statistic, theirs.pvalue), rel=1e-9
+    )
+    assert difference.df == pytest.approx(theirs.df, rel=1e-9)
     less = ttest_ind(X - 100, Y, equal_var=False, alternative="less")
-    tested = inference.t_test(found, null=100, alternative="less")
+    tested = inference.t_test(difference, null=100, alternative="less")
     assert tested.p_value == pytest.approx(less.pvalue)
 
 
 def test_one_mean_equals_scipy() -> None:
     """Student's bounds and test of one mean equal SciPy's."""
-    found, theirs = means.mean_inference(*moments(X)), ttest_1samp(X, 1000.0)
+    mean, theirs = means.mean_inference(*moments(X)), ttest_1samp(X, 1000.0)
     interval = theirs.confidence_interval(0.9)
-    assert inference.t_bounds(found) == pytest.approx((interval.low, interval.high), rel=1e-9)
-    tested = inference.t_test(found, null=1000.0)
+    assert inference.t_bounds(mean) == pytest.approx((interval.low, interval.high), rel=1e-9)
+    tested = inference.t_test(mean, null=1000.0)
     assert tested == pytest.approx((theirs.statistic, theirs.pvalue), rel=1e-9)
 
 
 def test_too_little_is_infinite() -> None:
     """One value, and values without variation, bound nothing; the test has p = 1."""
     everything = (-np.inf, np.inf)
-    for found in (
+    for estimate in (
         means.mean_inference(5.0, float("nan"), 1),
         means.mean_inference(5.0, 0.0, 10),
         means.welch_inference(5.0, 1.0, 10, 4.0, float("nan"), 1),
         means.welch_inference(5.0, 0.0, 10, 4.0, 0.0, 10),
         means.welch_inference(np.nan, np.nan, 0, 4.0, 1.0, 9),
     ):
-        assert inference.t_bounds(found) == everything
-        assert inference.t_test(found, null=4.0).p_value == 1
+        assert inference.t_bounds(estimate) == everything
+        assert inference.t_test(estimate, null=4.0).p_value == 1
 
 
 def test_refuses_a_negative_variance() -> None:
@@ -69,29 +71,29 @@ def test_refuses_a_negative_variance() -> None:
 
 def test_bounds_and_test_agree_on_arrays() -> None:
     """The null is below the lower bound exactly where the one-sided test rejects."""
-    found = inference.ClusterInference(np.linspace(-1, 1, 41), 0.3, 7.0)  # pyright: ignore[reportArgumentType] -- arrays go too
-    lower = np.asarray(inference.t_bounds(found).lower)
-    p = np.asarray(inference.t_test(found, alternative="greater").p_value)
+    points = inference.ClusterInference(np.linspace(-1, 1, 41), 0.3, 7.0)  # pyright: ignore[reportArgumentType] -- arrays go too
+    lower = np.asarray(inference.t_bounds(points).lower)
+    p = np.asarray(inference.t_test(points, alternative="greater").p_value)
     assert ((lower > 0) == (p < 0.05)).all()
     assert 0 < (lower > 0).sum() < 41
 
 
-@pytest.mark.parametrize("seen", [0.15, 0.4, 0.9])
-def test_a_skewed_side_is_where_halls_transformation_is_t(seen: float) -> None:
+@pytest.mark.parametrize("skewness", [0.15, 0.4, 0.9])
+def test_a_skewed_side_is_where_halls_transformation_is_t(skewness: float) -> None:
     """The bound towards the skewness is the root of Hall's cubic; the other one is Student's."""
-    found, df = inference.ClusterInference(2.0, 0.5, 24.0), 24
-    k, t = seen - 6**0.5 / (df + 1), student.ppf(0.95, df)
+    mean, df = inference.ClusterInference(2.0, 0.5, 24.0), 24
+    k, t = skewness - 6**0.5 / (df + 1), student.ppf(0.95, df)
     root = brentq(lambda x: x + k * x**2 / 3 + k**2 * x**3 / 27 + k / 6 + t, -1e3, 1e3)
-    above, below = (means.skewed_t(found, sign * seen) for sign in (1, -1))
-    plain = inference.t_bounds(found)
+    above, below = (means.skewed_t(mean, sign * skewness) for sign in (1, -1))
+    plain = inference.t_bounds(mean)
     assert above == pytest.approx((plain.lower, 2 - 0.5 * root))
     assert below == pytest.approx((2 + 0.5 * root, plain.upper))
 
 
 def test_skewness_by_chance_changes_nothing() -> None:
     """What normal data show, and an estimate without an error, keep Student's bounds."""
-    for found in (inference.ClusterInference(2.0, 0.5, 24.0), inference.ClusterInference(2, 0, 9)):
-        assert means.skewed_t(found, 0.09) == inference.t_bounds(found)
+    for mean in (inference.ClusterInference(2.0, 0.5, 24.0), inference.ClusterInference(2, 0, 9)):
+        assert means.skewed_t(mean, 0.09) == inference.t_bounds(mean)
     assert means.skewness_of(np.zeros(5)) == 0
 
 
@@ -99,7 +101,7 @@ def test_rare_catastrophes_pass_at_most_as_promised() -> None:
     """One user in 14 loses 7 points: at the limit, 100 users pass in 9 % by Student, not here."""
     rng = np.random.default_rng(8)
     change = 0.38 * rng.standard_normal((4000, 100)) - 7 * (rng.random((4000, 100)) < 0.07)
-    found = means.mean_inference(change.mean(-1), change.var(-1, ddof=1), np.full(4000, 100))
-    seen = means.skewness_of(change - change.mean(-1, keepdims=True))
-    assert np.mean(np.greater(inference.t_bounds(found).lower, -0.49)) > 0.07
-    assert np.mean(np.greater(means.skewed_t(found, seen).lower, -0.49)) < 0.05
+    mean = means.mean_inference(change.mean(-1), change.var(-1, ddof=1), np.full(4000, 100))
+    skewness = means.skewness_of(change - change.mean(-1, keepdims=True))
+    assert np.mean(np.greater(inference.t_bounds(mean).lower, -0.49)) > 0.07
+    assert np.mean(np.greater(means.skewed_t(mean, skewness).lower, -0.49)) < 0.05

@@ -57,14 +57,14 @@ def test_a_heap_has_the_width_of_its_steps() -> None:
 
 def test_the_ratio_is_recovered_on_the_logarithmic_scale() -> None:
     """By hand: log U = log r + sqrt(a² + b² − 2·c·a·b); no correlation is the widest."""
-    one, zero = (110.0, Bounds(104.0, 121.0)), (100.0, Bounds(93.0, 108.0))
+    treated, control = (110.0, Bounds(104.0, 121.0)), (100.0, Bounds(93.0, 108.0))
     a, b = log(121 / 110), log(100 / 93)
     for c in (0.0, 0.4):
-        _, bounds = quantile_ratio(one, zero, c)
+        _, bounds = quantile_ratio(treated, control, c)
         assert bounds.upper == pytest.approx(1.1 * exp((a**2 + b**2 - 2 * c * a * b) ** 0.5))
-    assert quantile_ratio(one, (0.0, Bounds(0.0, 3.0)))[1] == (0.0, inf)
+    assert quantile_ratio(treated, (0.0, Bounds(0.0, 3.0)))[1] == (0.0, inf)
     assert quantile_ratio((0.0, Bounds(0.0, 4.0)), (2.0, Bounds(1.0, 3.0))) == (0.0, (0.0, 4.0))
-    assert quantile_ratio((9.0, Bounds(8.0, inf)), zero)[1].upper == inf
+    assert quantile_ratio((9.0, Bounds(8.0, inf)), control)[1].upper == inf
 
 
 def test_what_lies_beyond_is_nearest_to_its_share() -> None:
@@ -86,9 +86,9 @@ def test_a_bound_of_one_arm_errs_in_five_per_cent(kind: str, n: int) -> None:
         truth = exp(stats.norm.ppf(0.95)) if kind == "lognormal" else 0.05**-0.6
         if kind == "seconds":
             values, truth = np.ceil(values), np.ceil(truth)
-        there, counts = np.unique(values, return_counts=True)
+        different, counts = np.unique(values, return_counts=True)
         point = float(np.quantile(values, 0.95))
-        low, high = quantile_bounds(there, counts.astype(float), 0.95, n, point=point)
+        low, high = quantile_bounds(different, counts.astype(float), 0.95, n, point=point)
         missed += low > truth, high < truth
     assert (missed / 400 < 0.075).all()  # 5 % and two standard errors of 400 draws
 

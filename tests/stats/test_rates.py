@@ -17,24 +17,24 @@ from rolloutlib.stats.rates import clustered_rate, garwood
 def test_garwood_is_the_exact_interval(events: int, exposure: float) -> None:
     """Two bounds at 95 % are the exact central 90 % interval of statsmodels."""
     low, high = confint_poisson(events, exposure, method="exact-c", alpha=0.1)
-    found = garwood(events, exposure)
-    assert found.lower == pytest.approx(float(low), abs=1e-12)
-    assert found.upper == pytest.approx(float(high), rel=1e-9)
+    bounds = garwood(events, exposure)
+    assert bounds.lower == pytest.approx(float(low), abs=1e-12)
+    assert bounds.upper == pytest.approx(float(high), rel=1e-9)
 
 
 def test_no_samples_and_one_cluster_bound_nothing() -> None:
     """What nobody saw excludes nothing; one person's samples do not tell how people differ."""
-    for found in (garwood(0, 0), clustered_rate([9], [0]), clustered_rate([0, 0], [0, 0])):
-        assert tuple(found) == (0.0, np.inf)
+    for bounds in (garwood(0, 0), clustered_rate([9], [0]), clustered_rate([0, 0], [0, 0])):
+        assert tuple(bounds) == (0.0, np.inf)
     assert np.shape(garwood([0, 3], [30, 30]).lower) == (2,)
 
 
 def test_single_samples_are_the_exact_interval() -> None:
     """With a sample a cluster and counts that vary as Poisson's or less, nothing is added."""
     counts = [1] * 8 + [0] * 32
-    found, exact = clustered_rate([1] * 40, counts), garwood(8, 40)
-    assert found.lower == pytest.approx(exact.lower)
-    assert found.upper == pytest.approx(exact.upper)
+    bounds, exact = clustered_rate([1] * 40, counts), garwood(8, 40)
+    assert bounds.lower == pytest.approx(exact.lower)
+    assert bounds.upper == pytest.approx(exact.upper)
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_people_who_differ_are_covered(people: int, each: int, rate: float, shap
     rng, worlds = np.random.default_rng(5), 4000
     own = rate * rng.gamma(shape, 1 / shape, (worlds, people))
     n = np.full((worlds, people), float(each))
-    found = clustered_rate(n, rng.poisson(own * each), icc_floor=0.1)
-    missed = np.mean(found.upper < rate), np.mean(found.lower > rate)
+    bounds = clustered_rate(n, rng.poisson(own * each), icc_floor=0.1)
+    missed = np.mean(bounds.upper < rate), np.mean(bounds.lower > rate)
     assert max(missed) < 0.05 + 4 * np.sqrt(0.05 * 0.95 / worlds)
 
 
@@ -57,12 +57,12 @@ def test_the_next_mean_is_a_prediction_of_weighted_means() -> None:
     weights: Any = np.array(n)  # which the library's annotations know as one number
     fit = sm.WLS(means, np.ones(4), weights=weights).fit()
     frame = fit.get_prediction(np.ones((1, 1)), weights=following).summary_frame(alpha=0.1)
-    found = prediction_bounds(means, n, following)
-    assert found.lower == pytest.approx(float(frame["obs_ci_lower"].iloc[0]))
-    assert found.upper == pytest.approx(float(frame["obs_ci_upper"].iloc[0]))
+    bounds = prediction_bounds(means, n, following)
+    assert bounds.lower == pytest.approx(float(frame["obs_ci_lower"].iloc[0]))
+    assert bounds.upper == pytest.approx(float(frame["obs_ci_upper"].iloc[0]))
     both = prediction_bounds(means, n, [following, 0])
     assert (np.ravel(both.lower)[0], np.ravel(both.upper)[1]) == (
-        pytest.approx(found.lower),
+        pytest.approx(bounds.lower),
         np.inf,
     )
 

@@ -20,31 +20,31 @@ def test_two_proportions_have_newcombes_interval(table: tuple[int, int, int, int
     """Recovered from Wilson's bounds it is Newcombe's method 10, as statsmodels computes it."""
     x1, n1, x0, n0 = table
     ends = [proportion_confint(x, n, method="wilson") for x, n in ((x1, n1), (x0, n0))]
-    mine = difference_of_estimates(x1 / n1, ends[0], x0 / n0, ends[1])
-    its = confint_proportions_2indep(x1, n1, x0, n0, method="newcomb")
-    assert mine == pytest.approx(its, abs=1e-12)
+    recovered = difference_of_estimates(x1 / n1, ends[0], x0 / n0, ends[1])
+    newcombe = confint_proportions_2indep(x1, n1, x0, n0, method="newcomb")
+    assert recovered == pytest.approx(newcombe, abs=1e-12)
 
 
 def test_the_published_example() -> None:
     """Newcombe 1998, his contrast (a): 56/70 and 48/80 give 0.0524 to 0.3339."""
     wilson = [proportion_confint(x, n, method="wilson") for x, n in ((56, 70), (48, 80))]
-    mine = difference_of_estimates(0.8, wilson[0], 0.6, wilson[1])
-    assert tuple(round(end, 4) for end in mine) == (0.0524, 0.3339)
+    recovered = difference_of_estimates(0.8, wilson[0], 0.6, wilson[1])
+    assert tuple(round(end, 4) for end in recovered) == (0.0524, 0.3339)
 
 
 def test_of_normal_estimates_it_is_the_normal_interval() -> None:
     """Where both bounds are z standard errors away, variances add."""
     z, se = norm.ppf(0.95), np.array([0.3, 0.4])
-    mine = difference_of_estimates(2.0, (2 - z * se[0], 2 + z * se[0]), 1.0,
+    recovered = difference_of_estimates(2.0, (2 - z * se[0], 2 + z * se[0]), 1.0,
                                    (1 - z * se[1], 1 + z * se[1]))  # fmt: skip
-    assert mine == pytest.approx((1 - z * 0.5, 1 + z * 0.5))
+    assert recovered == pytest.approx((1 - z * 0.5, 1 + z * 0.5))
 
 
 def test_no_bound_stays_none() -> None:
     """What one estimate does not exclude, the change does not either, on that side alone."""
-    mine = difference_of_estimates(0.3, (0.1, inf), 0.2, (0.15, 0.4))
-    assert mine.upper == inf
-    assert np.isfinite(mine.lower)
+    recovered = difference_of_estimates(0.3, (0.1, inf), 0.2, (0.15, 0.4))
+    assert recovered.upper == inf
+    assert np.isfinite(recovered.lower)
 
 
 @pytest.mark.slow

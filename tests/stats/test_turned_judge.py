@@ -22,8 +22,8 @@ def test_a_judge_that_is_wrong_way_round_has_its_bounds_swapped(
 ) -> None:  # fmt: skip
     """Where people pass what the judge fails, its upper bound is their lower one."""
     point = 0.9 if kind == "treatment" else 0.5
-    one, zero = (Arm(Level(point, slope, 0.0, 0.0), 0.1, 0.05, 0.1) for slope in slopes)
-    assert contrast(kind, own, one, zero).bounds == pytest.approx(bounds)
+    treated, control = (Arm(Level(point, slope, 0.0, 0.0), 0.1, 0.05, 0.1) for slope in slopes)
+    assert contrast(kind, own, treated, control).bounds == pytest.approx(bounds)
 
 
 def test_multiples_lie_where_brute_force_has_them() -> None:
@@ -36,7 +36,7 @@ def test_multiples_lie_where_brute_force_has_them() -> None:
 
 def test_a_ratio_is_taken_from_the_other_end_too() -> None:
     """People's shares, 1 minus the judge's, over all that the judge's own ratio may be."""
-    one = Arm(Level(0.6, -1.0, 0.0, 0.0), 0.4, 0.02, 0.10)
-    zero = Arm(Level(0.6, -1.0, 0.0, 0.0), 0.4, 0.0, 0.0)  # known: only the treatment is not
-    found = contrast("ratio", (1.0, 0.38 / 0.4, 0.50 / 0.4), one, zero)
-    assert found.bounds == pytest.approx((0.50 / 0.6, 0.62 / 0.6))
+    treated = Arm(Level(0.6, -1.0, 0.0, 0.0), 0.4, 0.02, 0.10)
+    control = Arm(Level(0.6, -1.0, 0.0, 0.0), 0.4, 0.0, 0.0)  # known: only the treatment is not
+    corrected = contrast("ratio", (1.0, 0.38 / 0.4, 0.50 / 0.4), treated, control)
+    assert corrected.bounds == pytest.approx((0.50 / 0.6, 0.62 / 0.6))
