@@ -63,8 +63,8 @@ def _bench(arguments: argparse.Namespace) -> int:
     import numpy as np
     from tqdm import tqdm
 
-    from rolloutlib.engine.asked import engine_command, flags_from, read_prompts, stage_of
     from rolloutlib.engine.bench import Bench, run_bench
+    from rolloutlib.engine.prompts import engine_command, flags_from, read_prompts, stage_of
 
     _, plan = workbook()
     engine = engine_command(arguments.engine)

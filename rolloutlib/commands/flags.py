@@ -115,7 +115,7 @@ def _change(plan: Plan, flag: str, who: Audience, state: FlagState, then: FlagSt
 def _check(_: argparse.Namespace) -> int:
     from rolloutlib.flags import document as flags
     from rolloutlib.flags.client import read_back
-    from rolloutlib.flags.knobs import kept
+    from rolloutlib.flags.knobs import with_knobs
 
     root, plan = workbook()
     file, session = flags.read_flags(root / flags.FLAGS), root / flags.SESSION
@@ -126,7 +126,7 @@ def _check(_: argparse.Namespace) -> int:
             "restore it with git, or switch off with `rollout rollback` and decide again",
             file=flags.FLAGS,
         )  # fmt: skip
-    if _bytes(session) != kept(root, plan, flags.session_defaults(plan, state)):
+    if _bytes(session) != with_knobs(root, plan, flags.session_defaults(plan, state)):
         by = f"promote {state.decision}" if state.decision and not state.off else "rollback"
         raise flags.FlagsError(
             "{session} does not fit {flags}; `rollout {by}` writes it again",

@@ -56,16 +56,18 @@ def add(commands: Any) -> None:
 
 def _list(_: argparse.Namespace) -> int:
     from rolloutlib.flags.knobs import in_force
-    from rolloutlib.ledger.knobs import LOG, read_log, said
+    from rolloutlib.ledger.knobs import LOG, knob_text, read_log
 
     root, plan = workbook()
     for setting in in_force(root, plan):
         knob = setting.knob
-        least_to_most = phrase("{least} to {most}", least=said(knob.least), most=said(knob.most))
+        least_to_most = phrase(
+            "{least} to {most}", least=knob_text(knob.least), most=knob_text(knob.most)
+        )
         another = phrase("; {log} says another value: a rollback reset it, or a hand", log=LOG)
         say(
             "{knob} ({feature}) = {value}  {key}: {bounds}{odd}", knob=setting.name,
-            feature=knob.feature, value=said(setting.value), key=knob.key,
+            feature=knob.feature, value=knob_text(setting.value), key=knob.key,
             bounds=knob.values or least_to_most, odd="" if setting.recorded else another,
         )  # fmt: skip
     for line in read_log(root):
@@ -103,11 +105,11 @@ def _undo(arguments: argparse.Namespace) -> int:
 
 
 def _told(plan: Plan, line: KnobLine) -> Phrase:
-    from rolloutlib.ledger.knobs import said
+    from rolloutlib.ledger.knobs import knob_text
 
     knob = plan.knobs.known.get(line.knob)
     default = knob.default if knob else None
-    before, after = (said(default if v is None else v) for v in (line.before, line.after))
+    before, after = (knob_text(default if v is None else v) for v in (line.before, line.after))
     return phrase(
         "{number}. {at} {key}: {before} → {after} ({why}{by}{forced}{undoes})",
         number=line.number, at=f"{line.at:%Y-%m-%d %H:%M}Z", key=line.key, before=before,

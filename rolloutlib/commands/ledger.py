@@ -110,7 +110,7 @@ def _decide(arguments: argparse.Namespace) -> int:
     from rolloutlib.flags.promotion import refuse_unrecorded
     from rolloutlib.ledger.book import settle
     from rolloutlib.ledger.decide import decide
-    from rolloutlib.ledger.found import Waiver
+    from rolloutlib.ledger.record_parts import Waiver
 
     gates, reasons = arguments.waive, arguments.reason
     if len(gates) != len(reasons):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from rolloutlib.engine.asked import Prompt
+    from rolloutlib.engine.prompts import Prompt
     from rolloutlib.plan.model import FlagValue, Profile
 
 Arm = Literal["control", "treatment"]
@@ -64,9 +64,9 @@ class Bench:
     def digest(self) -> str:
         """Return sha256 of all of it: names the journal and the runs."""
         prompts = [msgspec.to_builtins(prompt) for prompt in self.prompts]
-        asked = [prompts, self.command, self.flags, self.profile[0], self.seed, self.timeout_s]
-        asked += [] if self.stage is None else [self.stage]
-        return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+        identity = [prompts, self.command, self.flags, self.profile[0], self.seed, self.timeout_s]
+        identity += [] if self.stage is None else [self.stage]
+        return sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
     @property
     def strategy_hash(self) -> str:
@@ -135,20 +135,20 @@ def run_bench(
     journal = out / f".bench-{bench.digest[:16]}.jsonl"
     with locked(out):  # a second benchmark into this folder waits, and finds the calls done
         started, done = _resume(journal, now)
-        wanted: list[tuple[int, Arm]] = [(i, a) for i in range(len(bench.prompts)) for a in ARMS]
-        order: list[int] = rng.permutation(len(wanted)).tolist()
-        done = {which: done[which] for which in wanted if which in done}
-        missing = [wanted[k] for k in order if wanted[k] not in done]
-        progress(len(done), len(wanted))
+        planned: list[tuple[int, Arm]] = [(i, a) for i in range(len(bench.prompts)) for a in ARMS]
+        order: list[int] = rng.permutation(len(planned)).tolist()
+        done = {which: done[which] for which in planned if which in done}
+        missing = [planned[k] for k in order if planned[k] not in done]
+        progress(len(done), len(planned))
         for call in _calls(bench, missing, journal, workers):
             done[call.prompt, call.arm] = call.answer
-            progress(len(done), len(wanted))
+            progress(len(done), len(planned))
         path = out / f"bench-{bench.digest[:16]}.jsonl"
         overwrite(Files(), path, b"".join(map(_line, _envelopes(bench, done, started))))
     failed = [answer for answer in done.values() if answer.kind in {"error", "timeout"}]
-    failures = tuple(": ".join(filter(None, (one.why, one.heard))) for one in failed)
+    failures = tuple(": ".join(filter(None, (answer.why, answer.heard))) for answer in failed)
     fallbacks = sum(answer.kind == "fallback" for answer in done.values())
-    return BenchResult(path, len(wanted), len(wanted) - len(missing), failures, fallbacks)
+    return BenchResult(path, len(planned), len(planned) - len(missing), failures, fallbacks)
 
 
 def _resume(journal: Path, now: datetime) -> tuple[str, dict[tuple[int, Arm], Answer]]:
@@ -192,10 +192,10 @@ def _calls(
     """Yield calls as they end, each written down first; an interruption ends those that run."""
 
     def call(prompt: int, arm: Arm) -> _Call:
-        asked = bench.prompts[prompt]
+        question = bench.prompts[prompt]
         request = run_request(
-            asked.text, bench.flags[arm], bench.profile, seed=bench.seed,
-            guidelines=asked.guidelines,
+            question.text, bench.flags[arm], bench.profile, seed=bench.seed,
+            guidelines=question.guidelines,
         )  # fmt: skip
         answer = ask(
             bench.command, request, timeout_s=bench.timeout_s, most_bytes=bench.most_bytes,
@@ -206,8 +206,8 @@ def _calls(
     with journal.open("ab") as lines, _stoppable(workers) as (pool, stopped):
         for future in as_completed([pool.submit(call, *which) for which in missing]):
             done = future.result()
-            kept = _Call(done.prompt, done.arm, replace(done.answer, heard=""))
-            lines.write(_line(kept))
+            journalled = _Call(done.prompt, done.arm, replace(done.answer, heard=""))
+            lines.write(_line(journalled))
             lines.flush()
             yield done
 

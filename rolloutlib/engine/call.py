@@ -84,9 +84,9 @@ def ask(
         UsageError: there is no such program.
         StoppedError: `stopped` could be read.
     """
-    given = msgspec.json.encode(request)
+    request_bytes = msgspec.json.encode(request)
     end, code, out, err = run_engine(
-        command, given, timeout_s=timeout_s, most_bytes=most_bytes, stopped=stopped
+        command, request_bytes, timeout_s=timeout_s, most_bytes=most_bytes, stopped=stopped
     )
     heard = _last_line(err)
     if end == "timeout":
@@ -119,12 +119,12 @@ def _read(out: bytes) -> Answer:
     """Take the answer as it stands; what is odd in it would be read otherwise by somebody else."""
     try:
         result = msgspec.json.decode(msgspec.json.encode(read_object(out)), type=dict[str, Any])
-        known = msgspec.convert(result, Result)
+        typed = msgspec.convert(result, Result)
     except (MalformedError, msgspec.MsgspecError, ValueError, OverflowError) as error:
         return _unreadable(out, error)
     if any(template_in(value) for _, value in values_named(out, ("provider",))):
         return Answer("fallback", result)
-    if not known.samples:
+    if not typed.samples:
         empty = "the result has no sample, so nothing can be paired"
         return Answer("error", why=f"{empty}; expected at least one")
     return Answer("answered", result)

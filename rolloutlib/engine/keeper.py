@@ -88,8 +88,8 @@ def _reaped() -> list[tuple[int, int]]:
     """Return pid and status of every child that has ended."""
     ended: list[tuple[int, int]] = []
     with suppress(ChildProcessError):
-        while (one := os.waitpid(-1, os.WNOHANG))[0]:
-            ended.append(one)
+        while (child := os.waitpid(-1, os.WNOHANG))[0]:
+            ended.append(child)
     return ended
 
 

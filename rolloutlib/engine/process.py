@@ -63,7 +63,7 @@ class Heard(NamedTuple):
 
 def run_engine(
     command: Sequence[str],
-    given: bytes,
+    stdin_bytes: bytes,
     *,
     timeout_s: float,
     most_bytes: int = MOST_ANSWER,
@@ -73,7 +73,7 @@ def run_engine(
 
     Args:
         command: the program and its arguments; no shell reads them.
-        given: what stands on its standard input, which then ends.
+        stdin_bytes: what stands on its standard input, which then ends.
         timeout_s: after so many seconds everything is killed.
         most_bytes: likewise when it has printed more on standard output.
         stopped: a file descriptor; everything is killed when it can be read.
@@ -83,7 +83,7 @@ def run_engine(
         StoppedError: `stopped` could be read.
     """
     with _Keeper(command) as keeper:
-        return _Conversation(keeper, given, most_bytes).held(timeout_s, stopped)
+        return _Conversation(keeper, stdin_bytes, most_bytes).run(timeout_s, stopped)
 
 
 class _Keeper:
@@ -147,8 +147,8 @@ class _Keeper:
 class _Conversation:
     """What is written to an engine and read from it, until it ends or has to be ended."""
 
-    def __init__(self, keeper: _Keeper, given: bytes, most_bytes: int) -> None:
-        self.keeper, self.rest, self.most_bytes = keeper, memoryview(given), most_bytes
+    def __init__(self, keeper: _Keeper, stdin_bytes: bytes, most_bytes: int) -> None:
+        self.keeper, self.rest, self.most_bytes = keeper, memoryview(stdin_bytes), most_bytes
         self.out, self.err, self.status = bytearray(), bytearray(), bytearray()
         self.err_bytes = 0
         self.code: int | None = None
@@ -157,7 +157,7 @@ class _Conversation:
         self.open |= {name: stream.fileno() for name, stream in keeper.streams.items()}
         self.ready = DefaultSelector()
 
-    def held(self, timeout_s: float, stopped: int | None) -> Heard:
+    def run(self, timeout_s: float, stopped: int | None) -> Heard:
         """Speak and listen until the end."""
         self.until = monotonic() + timeout_s
         with self.ready:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rolloutlib.engine.asked import MOST_PROMPTS, engine_command, read_all_prompts
 from rolloutlib.engine.bench import ARMS, Arm, Bench, run_bench
+from rolloutlib.engine.prompts import MOST_PROMPTS, engine_command, read_all_prompts
 from rolloutlib.errors import NoEvidenceError, UsageError
 from rolloutlib.files import bounded_bytes
 from rolloutlib.judge.review import review_stage
@@ -79,12 +79,12 @@ class _Session(msgspec.Struct, rename="camel"):
     seed: int
 
 
-class _Asked(msgspec.Struct, rename="camel"):
+class _Sample(msgspec.Struct, rename="camel"):
     prompt_id: str = ""
 
 
 class _Result(msgspec.Struct):
-    samples: tuple[_Asked, ...] = ()
+    samples: tuple[_Sample, ...] = ()
 
 
 class _Run(msgspec.Struct):
@@ -202,16 +202,18 @@ def _arms(path: Path) -> dict[Arm, _Run]:
 def _bench(arms: Mapping[Arm, _Run], plan: Plan, prompts: Path, command: tuple[str, ...]) -> Bench:
     """Return the same benchmark: flags of each arm, profile, seed, and the prompts by their ids."""
     session = arms["control"].session
-    known = {prompt.prompt_id: prompt for prompt in read_all_prompts(prompts)}
-    asked = dict.fromkeys(sample.prompt_id for arm in ARMS for sample in arms[arm].result.samples)
-    if missing := [name for name in asked if name not in known]:
+    prompt_by_id = {prompt.prompt_id: prompt for prompt in read_all_prompts(prompts)}
+    prompt_ids = dict.fromkeys(
+        sample.prompt_id for arm in ARMS for sample in arms[arm].result.samples
+    )
+    if missing := [name for name in prompt_ids if name not in prompt_by_id]:
         raise UsageError(
             "{path} lacks {prompts}, which the green run was asked; find the file that it used",
             path=prompts, prompts=", ".join(missing[:3]),
         )  # fmt: skip
     profile = session.guardian_profile_id
     return Bench(
-        prompts=tuple(known[name] for name in asked),
+        prompts=tuple(prompt_by_id[name] for name in prompt_ids),
         command=command,
         flags={arm: arms[arm].flags for arm in ARMS},
         profile=(profile, plan.profile(profile)),

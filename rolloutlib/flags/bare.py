@@ -53,8 +53,8 @@ class OffFlag:
     @classmethod
     def product(cls, key: str) -> OffFlag:
         """Return a flag of the product."""
-        known = PRODUCT[key]
-        return cls({"on": known.on, "off": known.off}, known.safe, known.feature)
+        product = PRODUCT[key]
+        return cls({"on": product.on, "off": product.off}, product.safe, product.feature)
 
     def document(self) -> dict[str, Any]:
         """Return the flag in flagd's schema: the same for everybody, or left to the code."""
@@ -92,9 +92,9 @@ class OffDocument:
         """Return session.config.json: what the engine starts a session with by default."""
         by_feature = {flag.feature: (key, flag) for key, flag in self.flags.items()}
         chosen: dict[str, FlagValue] = {}
-        for known in ("feature.searchLite", "feature.mode"):
-            own = OffFlag.product(known)
-            key, flag = by_feature.get(own.feature, (known, own))
+        for product_key in ("feature.searchLite", "feature.mode"):
+            own = OffFlag.product(product_key)
+            key, flag = by_feature.get(own.feature, (product_key, own))
             if flag.safe is not None:
                 chosen[key] = flag.safe
         return session(chosen, self.state.profile)
@@ -118,8 +118,8 @@ def off_document(data: bytes, generation: int, decision: str) -> OffDocument:
         with suppress(ValueError):
             stage = state_of(read).stage
     flags = flags or _named(data)
-    told = {flag.feature for flag in flags.values()}
-    off: tuple[FeatureId, ...] = tuple(letter for letter in _LETTERS if letter in told)
+    features = {flag.feature for flag in flags.values()}
+    off: tuple[FeatureId, ...] = tuple(letter for letter in _LETTERS if letter in features)
     return OffDocument(FlagState(stage, generation, decision, off, SAFE_PROFILE), flags)
 
 
@@ -140,28 +140,28 @@ def _named(data: bytes) -> dict[str, OffFlag]:
 
 def _flags(read: dict[str, Any]) -> dict[str, OffFlag]:
     """Return the flags of a document that can be told, by key."""
-    told = _fields(read.get("flags"))
-    keys = [key for key in told if key != STATE_KEY and re.fullmatch(r"[\w.-]{1,100}", key)]
-    return {key: _off_flag(key, _fields(told[key])) for key in keys[:_MAX_FLAGS]}
+    entries = _fields(read.get("flags"))
+    keys = [key for key in entries if key != STATE_KEY and re.fullmatch(r"[\w.-]{1,100}", key)]
+    return {key: _off_flag(key, _fields(entries[key])) for key in keys[:_MAX_FLAGS]}
 
 
-def _off_flag(key: str, told: dict[str, Any]) -> OffFlag:
+def _off_flag(key: str, entry: dict[str, Any]) -> OffFlag:
     """Return a flag off: by what the product knows, what the file says of itself, or its types."""
-    known = PRODUCT.get(key)
-    if known and isinstance(known.safe, bool):
+    product = PRODUCT.get(key)
+    if product and isinstance(product.safe, bool):
         return OffFlag.product(key)
-    said, named = _fields(told.get("metadata")), _fields(told.get("variants"))
+    metadata, named = _fields(entry.get("metadata")), _fields(entry.get("variants"))
     values = {name: value for name, value in named.items() if isinstance(value, (bool, str))}
-    safe, feature = said.get("safe"), known.feature if known else said.get("feature")
+    safe, feature = metadata.get("safe"), product.feature if product else metadata.get("feature")
     if not any(same(safe, value) for value in values.values()):
         switch = bool(values) and all(isinstance(value, bool) for value in values.values())
-        safe = known.safe if known else False if switch else None
-    if told.get("state") == "DISABLED" and not known:
+        safe = product.safe if product else False if switch else None
+    if entry.get("state") == "DISABLED" and not product:
         safe = None
     letter = feature if isinstance(feature, str) and feature in _LETTERS else None
     variants = cast("dict[str, FlagValue]", values or {"on": True, "off": False})
     return OffFlag(variants, cast("FlagValue | None", safe), letter)
 
 
-def _fields(told: Any) -> dict[str, Any]:  # noqa: ANN401  # whatever the file holds
-    return cast("dict[str, Any]", told) if isinstance(told, dict) else {}
+def _fields(value: Any) -> dict[str, Any]:  # noqa: ANN401  # whatever the file holds
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

@@ -59,8 +59,8 @@ def read_cause(place: str, root: Path) -> Cause:
     Raises:
         UsageError: there is neither of them, or it cannot be read.
     """
-    given = Path(place)
-    path = next((given / name for name in _FILES if (given / name).exists()), given)
+    report = Path(place)
+    path = next((report / name for name in _FILES if (report / name).exists()), report)
     if path.name not in _FILES:
         raise UsageError(
             "{place} has no {review} and no {watch}; expected the folder of a review or a watch",

@@ -157,9 +157,9 @@ def _document(plan: Plan, state: FlagState, form: _Form) -> bytes:
     flags: dict[str, Any] = {}
     for key, feature in plan.features.items():
         variants = {"on": feature.enabled, "off": feature.disabled}
-        told = tells(key, feature.safe) if form.tells else {}
+        metadata = tells(key, feature.safe) if form.tells else {}
         value_of = _value_of(plan, state, feature.flag)
-        flags[feature.flag] = _flag(form, named, variants, value_of, told)
+        flags[feature.flag] = _flag(form, named, variants, value_of, metadata)
     flags[STATE_KEY] = _flag(
         form, named, {}, lambda audiences: state_value(plan, state, audiences), {}
     )
@@ -175,7 +175,7 @@ def _flag(
     named: Sequence[Audience],
     variants: dict[str, Any],
     value_of: Callable[[frozenset[Audience]], Any],
-    told: Mapping[str, object],
+    metadata: Mapping[str, object],
 ) -> dict[str, Any]:
     def name_of(audiences: frozenset[Audience]) -> str:
         otherwise = "+".join(sorted(audiences)) or "everyone"
@@ -183,7 +183,7 @@ def _flag(
 
     default = name_of(frozenset())
     targeting = _targeting(form, named, name_of)
-    return flag(variants, default, targeting if isinstance(targeting, dict) else None, told)
+    return flag(variants, default, targeting if isinstance(targeting, dict) else None, metadata)
 
 
 def _targeting(

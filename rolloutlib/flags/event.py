@@ -61,7 +61,7 @@ def why_of(error: Exception, root: Path) -> str:
     return plain(translated(without(said_by(error), f"{root}/")))
 
 
-def told(event: Event, way: WayBack) -> WayBack:
+def way_in_words(event: Event, way: WayBack) -> WayBack:
     """Return what happened, in the words of the team's template."""
     trigger, outcome, reason = event.trigger, event.outcome, event.reason
     green = outcome.green

@@ -48,8 +48,8 @@ class FlagFiles(Files):
             if stat.S_ISREG(old.st_mode):
                 with suppress(OSError):  # only root may give a file away
                     os.chown(source, old.st_uid, old.st_gid)
-                kept = source.stat().st_uid == old.st_uid
-                mode = old.st_mode & 0o777 | (0 if kept else 0o644)
+                same_owner = source.stat().st_uid == old.st_uid
+                mode = old.st_mode & 0o777 | (0 if same_owner else 0o644)
         source.chmod(mode)
         newer_ns = self.newer(target)
         with suppress(OSError, OverflowError):  # a file system may end the calendar early
@@ -131,11 +131,11 @@ def switch(files: FlagFiles, path: Path, data: bytes, *, before: str | None) -> 
         sweep(target.parent)  # what a killed change left beside the flags
         if before is None:
             force(files, path, data)
-        elif (there := read_flags(path).digest) != before:
+        elif (current_digest := read_flags(path).digest) != before:
             raise FlagsError(
                 "{path} has sha256 {there}…; expected sha256 {before}…, for which this change was "
                 "decided; look at `rollout flags diff`, decide again",
-                path=path, there=there[:12], before=before[:12],
+                path=path, there=current_digest[:12], before=before[:12],
             )  # fmt: skip
         elif target.stat().st_nlink > 1:
             _in_place(files, target, data)

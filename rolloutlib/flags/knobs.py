@@ -17,7 +17,7 @@ from rolloutlib.files import bounded_bytes
 from rolloutlib.flags.file import force, where_clients_read
 from rolloutlib.flags.state import FLAGS, SESSION
 from rolloutlib.ledger.durable import locked, overwrite
-from rolloutlib.ledger.knobs import LOG, KnobError, KnobLine, encoded, net, read_log, said
+from rolloutlib.ledger.knobs import LOG, KnobError, KnobLine, encoded, knob_text, net, read_log
 from rolloutlib.plan.risks import Turn
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import Plan
     from rolloutlib.plan.risks import Knob
 
-__all__ = ["Because", "InForce", "in_force", "kept", "turn", "turn_of", "undo"]
+__all__ = ["Because", "InForce", "in_force", "turn", "turn_of", "undo", "with_knobs"]
 
 Value = float | str | None
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -119,10 +119,10 @@ def turn(
         present = _at(session, knob.key)
         before = knob.default if present is None else present
         if why := knob.refuses(before, how):
-            raise KnobError("{name} is {value}; {why}", name=name, value=said(before), why=why)
+            raise KnobError("{name} is {value}; {why}", name=name, value=knob_text(before), why=why)
         after = how.to if knob.values else _whole(knob, knob.after(_number(before), how))
         if after == before and present is not None:
-            raise KnobError("{name} is {value} already", name=name, value=said(before))
+            raise KnobError("{name} is {value} already", name=name, value=knob_text(before))
         _refuse_more(plan, name, log, because)
         line = KnobLine(len(log) + 1, because.at, name, knob.key, present, after, because.why,
                         because.by, because.review, because.forced)  # fmt: skip
@@ -154,8 +154,8 @@ def undo(
             raise KnobError(
                 "{file} has {key} = {now}, but change {number} left {was}: somebody turned it "
                 "since, or a rollback reset it; set it with `rollout knobs set`",
-                file=SESSION, key=last.key, now=said(present), number=last.number,
-                was=said(last.after),
+                file=SESSION, key=last.key, now=knob_text(present), number=last.number,
+                was=knob_text(last.after),
             )  # fmt: skip
         line = KnobLine(len(log) + 1, because.at, last.knob, last.key, present, last.before,
                         because.why, because.by, undoes=last.number)  # fmt: skip
@@ -163,7 +163,7 @@ def undo(
     return line
 
 
-def kept(root: Path, plan: Plan, fresh: bytes) -> bytes:
+def with_knobs(root: Path, plan: Plan, fresh: bytes) -> bytes:
     """Return a new session config with the knobs that the present one has.
 
     A value that the log does not tell, or that its knob may not have, is left out.
@@ -178,11 +178,11 @@ def kept(root: Path, plan: Plan, fresh: bytes) -> bytes:
     """
     session: dict[str, Any] = json.loads(fresh)
     last = {line.knob: line.after for line in read_log(root)}
-    there: dict[str, Any] = {}
+    present_session: dict[str, Any] = {}
     with suppress(KnobError):
-        there = _session(root)
+        present_session = _session(root)
     for name, knob in plan.knobs.known.items():
-        value = _at(there, knob.key)
+        value = _at(present_session, knob.key)
         if value is not None and value == last.get(name) and knob.holds(value):
             _put(session, knob.key, value)
     return _bytes(session)

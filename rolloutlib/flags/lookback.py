@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rolloutlib.judge.incidents import Incident
-    from rolloutlib.ledger.found import Waiver
     from rolloutlib.ledger.knobs import KnobLine
+    from rolloutlib.ledger.record_parts import Waiver
     from rolloutlib.phrase import Clause
     from rolloutlib.reason import Reason
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.flags.document import FlagState
     from rolloutlib.flags.outcome import RolledBack
-    from rolloutlib.ledger.found import GateState
+    from rolloutlib.ledger.record_parts import GateState
     from rolloutlib.plan.model import Plan
     from rolloutlib.reason import Reason
 

@@ -217,8 +217,8 @@ def _decisions(root: Path, most: int) -> list[str]:
 
 def _linked(root: Path, decision: _Listed) -> str:
     """Return a link to a decision's card, or its name where the card is gone."""
-    there = (root / "docs" / decision.path).is_file()
-    return link(decision.name, decision.path) if there else markdown(decision.name)
+    has_card = (root / "docs" / decision.path).is_file()
+    return link(decision.name, decision.path) if has_card else markdown(decision.name)
 
 
 def _recorded(folder: Path, most: int) -> Iterator[_Listed]:
@@ -268,8 +268,8 @@ def _dated(
     recent = [path for path, day in days.items() if day >= "".join(oldest)]
     keys = ((days[path], within(path), path.name) for path in recent)
     newest = [name for *_, name in sorted(keys, reverse=True)][:most]
-    here = folder.removeprefix("docs/")
-    return [link(name, f"{here}/{name}") for name in newest]
+    base = folder.removeprefix("docs/")
+    return [link(name, f"{base}/{name}") for name in newest]
 
 
 def _place(root: Path, notes: Path) -> tuple[str, int]:
@@ -298,8 +298,8 @@ def _data_set(root: Path, plan: Plan | None) -> list[str]:
     """Return links to dataset_meta.json, with what the plan wants of it, and to the outputs."""
     links: list[str] = []
     if (root / META).is_file():
-        wanted = plan.documents.dataset_meta if plan else _META_FIELDS
-        lacks = [name for name in wanted if name not in _fields(root / META)]
+        required_fields = plan.documents.dataset_meta if plan else _META_FIELDS
+        lacks = [name for name in required_fields if name not in _fields(root / META)]
         note = f" ({say('lacks {names}', names=', '.join(map(markdown, lacks)))})" if lacks else ""
         links.append(link(META, f"../{META}") + note)
     folder = META.partition("/")[0]

@@ -20,7 +20,7 @@ from rolloutlib.flags.document import (
     switch,
     unedited,
 )
-from rolloutlib.flags.knobs import kept
+from rolloutlib.flags.knobs import with_knobs
 from rolloutlib.flags.notices import release_notes, write_release_notes
 from rolloutlib.flags.overview import system_overview
 from rolloutlib.ledger.beside import read_beside
@@ -92,7 +92,7 @@ def promote(
     after = _after(plan, node, file)
     if file.state != after:
         _refuse_unexplained(plan, ledger, node, file)
-    applied, session = file.state != after, kept(root, plan, session_defaults(plan, after))
+    applied, session = file.state != after, with_knobs(root, plan, session_defaults(plan, after))
     if applied:
         switch(files, path, document(plan, after), before=file.digest)
     force(files, root / SESSION, session)
@@ -193,8 +193,8 @@ def pinned_flags(node: Node) -> str | None:
 def _in_force(plan: Plan, node: Node, file: FlagFile) -> bool:
     """Whether the flags are what this promotion asks for, unedited."""
     state, move = file.state, node.predicate.stage
-    asked = (node.id, move.to if move else None, ())
-    fits = node.predicate.verdict == "GO" and (state.decision, state.stage, state.off) == asked
+    expected = (node.id, move.to if move else None, ())
+    fits = node.predicate.verdict == "GO" and (state.decision, state.stage, state.off) == expected
     return fits and unedited(plan, file)
 
 

@@ -55,17 +55,17 @@ def look_back(root: Path, *, now: datetime, watches: str = "reports/daily") -> L
     """
     book, unread = Workbook(root), list[Clause]()
     ledger = book.read()
-    unread += [phrase("{where}: {why}", where=one.where, why=one.phrase) for one in ledger.strays]
+    unread += [phrase("{where}: {why}", where=s.where, why=s.phrase) for s in ledger.strays]
     nodes = [node for node in ledger.nodes if _at(node) <= now]
     decisions = [node for node in nodes if node.predicate.kind != "keys"]
     steps = _steps(decisions, _in_force(root))
     forecasts = tuple(_forecasts(book, ledger, decisions))
     pairs = [(forecast.chance, forecast.came) for forecast in forecasts
              if forecast.chance is not None and forecast.came is not None]  # fmt: skip
-    seen = [*_watches(root / watches, now, unread)]
+    daily = [*_watches(root / watches, now, unread)]
     return LookBack(
         now=now, steps=steps, forecasts=forecasts, score=brier(pairs), scored=len(pairs),
-        stays=_stays(decisions, steps, now), heard=_heard(seen, decisions), watches=len(seen),
+        stays=_stays(decisions, steps, now), heard=_heard(daily, decisions), watches=len(daily),
         knobs=_knobs(root, now, unread),
         deviations=tuple((n.id, why) for n in decisions for why in accepted(n.predicate)),
         waivers=tuple((n.id, waiver) for n in decisions for waiver in n.predicate.waivers),
@@ -225,8 +225,8 @@ def _watches(folder: Path, now: datetime, unread: list[Clause]) -> Iterator[Watc
             by_digest[sha256(data).hexdigest()] = decode_watch(data, where=str(path))
         except RolloutError as error:
             unread.append(error.phrase)
-    known = (watch for watch in by_digest.values() if watch.as_of <= now)
-    yield from sorted(known, key=lambda watch: watch.as_of)
+    until_now = (watch for watch in by_digest.values() if watch.as_of <= now)
+    yield from sorted(until_now, key=lambda watch: watch.as_of)
 
 
 def _heard(watches: Iterable[Watch], nodes: Sequence[Node]) -> tuple[Heard, ...]:

@@ -75,8 +75,8 @@ def workbook_to_switch(start: Path | None = None) -> Path:
         StillOnError: there is none. No other one is taken: it could be another product's.
     """
     with suppress(FileNotFoundError):
-        here = start or Path.cwd()
-        for folder in (here, *here.parents):
+        start_folder = start or Path.cwd()
+        for folder in (start_folder, *start_folder.parents):
             if any(os.path.lexists(folder / trace) for trace in _TRACES):
                 return folder
     raise StillOnError(
@@ -112,10 +112,10 @@ def roll_back(
     path, unread = root / FLAGS, list[Phrase]()
     plan = _plan(root, unread)
     with flags_lock(path, LOCK, unread):  # two at once: the second finds the flags off already
-        seen = _seen(root, unread)
-        safe = _safe(plan, seen, features, _next_id(root, now), unread)
-        before, held = (seen.file.state, seen.file.data) if seen.file else (None, None)
-        outcome = RolledBack(before, safe.state, held != safe.data, safe.data, safe.flags, unread)
+        present = _seen(root, unread)
+        safe = _safe(plan, present, features, _next_id(root, now), unread)
+        before, data = (present.file.state, present.file.data) if present.file else (None, None)
+        outcome = RolledBack(before, safe.state, data != safe.data, safe.data, safe.flags, unread)
         if outcome.switched:
             _switch(files, path, safe, unread)
         outcome.done.append(phrase("Flags off: {flags}", flags=", ".join(safe.flags)))
@@ -190,14 +190,14 @@ def _no_plan(error: Exception) -> Phrase:
 
 def _safe(
     plan: Plan | None,
-    seen: _Seen,
+    present: _Seen,
     features: tuple[FeatureId, ...],
     record: str,
     unread: list[Phrase],
 ) -> _Safe:
     if plan is not None:
         try:
-            return _by_plan(plan, seen, features, record)
+            return _by_plan(plan, present, features, record)
         except Exception as error:  # noqa: BLE001  # a plan that makes no document is none
             unread.append(_no_plan(error))
     if features:
@@ -206,8 +206,8 @@ def _safe(
                 "Only the plan says which flag is feature {names}: every one is off", names=features
             )
         )
-    off = seen.file and off_already(seen.file)
-    off = off or off_document(seen.data, next_generation(seen.generation), record)
+    off = present.file and off_already(present.file)
+    off = off or off_document(present.data, next_generation(present.generation), record)
 
     def read_back(path: Path) -> None:
         from rolloutlib.flags.client import read_back_off
@@ -217,7 +217,7 @@ def _safe(
     return _Safe(None, off.state, off.data, off.session, tuple(off.flags), read_back)
 
 
-def _by_plan(plan: Plan, seen: _Seen, features: tuple[FeatureId, ...], record: str) -> _Safe:
+def _by_plan(plan: Plan, present: _Seen, features: tuple[FeatureId, ...], record: str) -> _Safe:
     """Return what the plan says is safe: the state in force when it is safe already."""
     from rolloutlib.flags import client, document
 
@@ -230,19 +230,19 @@ def _by_plan(plan: Plan, seen: _Seen, features: tuple[FeatureId, ...], record: s
 
         return _Safe(plan, state, data, session, keys, read_back)
 
-    profile, file = plan.rollback.safe_profile, seen.file
+    profile, file = plan.rollback.safe_profile, present.file
     anything = {key for stage in plan.stages for key in document.changed_features(plan, stage)}
     if file is None:  # nobody can tell the stage: the first one, without what any stage turns on
-        stage, wanted = document.initial_state(plan).stage, {*features, *anything}
+        stage, turned_off = document.initial_state(plan).stage, {*features, *anything}
     else:
         stage = file.state.stage
         by_stage = document.changed_features(plan, stage) or anything
-        wanted = {*file.state.off, *(features or by_stage)}
-    off: tuple[FeatureId, ...] = tuple(key for key in plan.features if key in wanted)
-    held = (file.state.off, file.state.profile) if file else None
-    if file and held == (off, profile) and document.unedited(plan, file):
+        turned_off = {*file.state.off, *(features or by_stage)}
+    off: tuple[FeatureId, ...] = tuple(key for key in plan.features if key in turned_off)
+    in_force = (file.state.off, file.state.profile) if file else None
+    if file and in_force == (off, profile) and document.unedited(plan, file):
         return at(file.state, file.data)
-    state = FlagState(stage, next_generation(seen.generation), record, off, profile)
+    state = FlagState(stage, next_generation(present.generation), record, off, profile)
     return at(state, document.document(plan, state))
 
 

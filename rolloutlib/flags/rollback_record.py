@@ -18,7 +18,7 @@ from rolloutlib.flags.event import (
     mend,
     signatures,
     signer_of,
-    told,
+    way_in_words,
     why_of,
     write_notes,
 )
@@ -79,9 +79,9 @@ def _alone(root: Path) -> Generator[None]:
 
     Doubles cannot come of it: an event is known by its flags, in the ledger and beside it.
     """
-    with ExitStack() as held:
+    with ExitStack() as stack:
         with suppress(BusyError, OSError):
-            held.enter_context(locked(root, _WAIT_S))
+            stack.enter_context(locked(root, _WAIT_S))
         yield
 
 
@@ -134,12 +134,12 @@ def _is_recorded(event: Event, book: Workbook | None) -> bool:
             outcome.done.append(phrase("Recorded already: {record}", record=node.id))
             _finish(event, p.note, p.prepared.at, p.rollback)
             return True
-    for said in filter(None, waiting):
-        outcome.record = said.id
-        outcome.attempt(phrase("Recorded already, beside the ledger: {record}", record=said.id),
+    for content in filter(None, waiting):
+        outcome.record = content.id
+        outcome.attempt(phrase("Recorded already, beside the ledger: {record}", record=content.id),
                         lambda: tidy(root, Files()))  # fmt: skip
         outcome.follows.append(mend())
-        _finish(event, said.note, said.at, said.way)
+        _finish(event, content.note, content.at, content.way)
     return bool(outcome.record)
 
 
@@ -191,12 +191,12 @@ def _record(event: Event, book: Workbook | None, why: str) -> None:
 
 def _draft_notes(event: Event, reason: str, at: str, rolled_back: Head | None) -> bool:
     """Draft the release notes; return whether they could be written."""
-    known, decision = len(event.outcome.open), rolled_back.id if rolled_back else None
+    open_before, decision = len(event.outcome.open), rolled_back.id if rolled_back else None
     event.outcome.attempt(
         phrase("Release notes with the rollback notice are drafted"),
         lambda: write_notes(event, reason, at, decision),
     )
-    return len(event.outcome.open) == known
+    return len(event.outcome.open) == open_before
 
 
 def _still_off(event: Event) -> bool:
@@ -219,12 +219,12 @@ def _append(event: Event, book: Workbook, way: WayBack, what: Undone) -> str:
     """Append the record to the ledger; return "", or why the ledger does not take it."""
     outcome, name = event.outcome, event.outcome.after.decision
     outcome.follows.append(signatures(book, name))
-    said = way_of(told(event, way), what)
+    way_back = way_of(way_in_words(event, way), what)
 
     def draft(slot: Slot) -> Predicate:
         return slot.draft(
             "rollback", "ROLLBACK", signer_of(event.trigger), lang=event.lang,
-            builds_on=what.green, note=event.reason, rollback=said,
+            builds_on=what.green, note=event.reason, rollback=way_back,
         )  # fmt: skip
 
     pins = {PINNED: outcome.data} | ({event.cause.file: event.cause.data} if event.cause else {})
@@ -242,11 +242,11 @@ def _write_beside(event: Event, way: WayBack, why: str) -> None:
     outcome.follows.append(mend())
 
     def write() -> None:
-        said = Beside(
+        content = Beside(
             id=name, at=event.at, by=signer_of(event.trigger), lang=event.lang,
-            note=event.reason, why=why, way=told(event, way), flags=outcome.data.decode(),
+            note=event.reason, why=why, way=way_in_words(event, way), flags=outcome.data.decode(),
         )  # fmt: skip
-        write_beside(event.root, Files(), said)
+        write_beside(event.root, Files(), content)
         outcome.record = name
 
     done = phrase("Recorded beside the ledger as {record} ({why})", record=name, why=why)

@@ -28,9 +28,9 @@ def flag(
     metadata: Mapping[str, object],
 ) -> dict[str, Any]:
     """Return a flag: values by name, the one for everybody, and the rules for who gets another."""
-    told = {"metadata": dict(metadata)} if metadata else {}
+    about = {"metadata": dict(metadata)} if metadata else {}
     rules = {} if targeting is None else {"targeting": targeting}
-    return {"state": "ENABLED", "variants": variants, "defaultVariant": default} | told | rules
+    return {"state": "ENABLED", "variants": variants, "defaultVariant": default} | about | rules
 
 
 def constant(
@@ -48,14 +48,14 @@ def tells(feature: FeatureId | None, safe: FlagValue) -> dict[str, object]:
 
 def variant_of(variants: dict[str, Any], value: object, otherwise: str) -> str:
     """Return the name of a value; one that has none yet gets the name `otherwise`."""
-    name = next((name for name, known in variants.items() if same(known, value)), otherwise)
+    name = next((name for name, other in variants.items() if same(other, value)), otherwise)
     variants.setdefault(name, value)
     return name
 
 
-def same(one: object, other: object) -> bool:
+def same(value: object, other: object) -> bool:
     """Whether two values are alike in type too: 1 is not true."""
-    return type(one) is type(other) and one == other
+    return type(value) is type(other) and value == other
 
 
 def state_tells(state: FlagState) -> dict[str, Any]:

@@ -160,12 +160,12 @@ def state_of(whole: dict[str, Any]) -> FlagState:
     about: Any = whole.get("metadata")
     if not isinstance(about, dict):
         raise ValueError("no metadata")  # noqa: TRY004  # one family for damage
-    said = cast("dict[str, Any]", about)
-    stage, generation = (said.get(key) for key in ("stage", "generation"))
+    metadata = cast("dict[str, Any]", about)
+    stage, generation = (metadata.get(key) for key in ("stage", "generation"))
     for key, allowed in (("stage", STAGES), ("generation", _GENERATIONS)):
-        if type(said.get(key)) is not int or said[key] not in allowed:
-            raise ValueError(f"{key} is {str(said.get(key))[:40]!r}")
-    decision, off, profile = (said.get(key) for key in ("decision", "off", "profile"))
+        if type(metadata.get(key)) is not int or metadata[key] not in allowed:
+            raise ValueError(f"{key} is {str(metadata.get(key))[:40]!r}")
+    decision, off, profile = (metadata.get(key) for key in ("decision", "off", "profile"))
     features = off.split(",") if isinstance(off, str) and off else []
     unknown = [key for key in features if key not in set(_FEATURES)]
     if not isinstance(off, str) or unknown or len(set(features)) < len(features):

@@ -73,8 +73,8 @@ def sign_plain(data: bytes, key: Path, agent: str) -> bytes:
     blob = base64.b64decode(encoded)
     if len(blob) + len(data) > _MOST_BYTES:
         raise LedgerError("not-plain.size", bytes=len(data), most=_MOST_BYTES)
-    asked = bytes([_SIGN]) + _string(blob) + _string(data) + bytes(4)
-    answer = _ask(agent, asked, key)
+    message = bytes([_SIGN]) + _string(blob) + _string(data) + bytes(4)
+    answer = _ask(agent, message, key)
     signed = _fields(answer[1:], 1)
     parts = _fields(signed[0], 2) if answer[:1] == bytes([_SIGNED]) and signed else []
     if len(parts) != 2 or parts[0] != ED25519.encode() or len(parts[1]) != 64:  # noqa: PLR2004 -- RFC 8709: kind, 64 bytes
@@ -88,9 +88,9 @@ def _add(key: Path, path: str) -> None:
         time.sleep(0.005)
     added = _ssh_add(path, "-q", str(key.absolute()))
     if added.returncode:
-        said = added.stderr.decode(errors="replace").strip().splitlines()
-        why = foreign(said[0]) if said else phrase("no reason given")
-        if said and said[0].startswith("Enter passphrase"):  # which ssh-add asks for
+        complaints = added.stderr.decode(errors="replace").strip().splitlines()
+        why = foreign(complaints[0]) if complaints else phrase("no reason given")
+        if complaints and complaints[0].startswith("Enter passphrase"):  # which ssh-add asks for
             why = phrase("it has a passphrase; `ssh-add {key}`, then --key {key}.pub", key=key)
         raise LedgerError("not-signed.add", key=key, why=why)
 

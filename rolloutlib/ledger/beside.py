@@ -95,11 +95,11 @@ class BesideFile:
 
 def read_beside(root: Path) -> tuple[BesideFile, ...]:
     """Return the files beside a workbook's ledger by time, in whatever state: never raises."""
-    found: list[BesideFile] = []
+    files: list[BesideFile] = []
     for folder in FOLDERS:
         with suppress(OSError):
-            found += [_read(root, path) for path in (root / folder).iterdir() if _is_ours(path)]
-    return tuple(sorted(found, key=lambda file: (file.said.at if file.said else "", file.name)))
+            files += [_read(root, path) for path in (root / folder).iterdir() if _is_ours(path)]
+    return tuple(sorted(files, key=lambda file: (file.said.at if file.said else "", file.name)))
 
 
 def _is_ours(path: Path) -> bool:
@@ -110,11 +110,11 @@ def _read(root: Path, path: Path) -> BesideFile:
     name, data = str(path.relative_to(root)), b""
     try:
         data = bounded_bytes(path, MAX_BYTES, links=False)
-        said = decode(data, Beside)
-        _check_form(path, said)
+        content = decode(data, Beside)
+        _check_form(path, content)
     except RolloutError as error:
         return BesideFile(path, name, data, problem=_bare(error.phrase))
-    return BesideFile(path, name, data, said)
+    return BesideFile(path, name, data, content)
 
 
 def _bare(problem: Phrase) -> Phrase:
@@ -123,13 +123,13 @@ def _bare(problem: Phrase) -> Phrase:
     return Phrase(template, problem.values)
 
 
-def _check_form(path: Path, said: Beside) -> None:
-    if path.stem.partition("~")[0] != said.id:
-        raise LedgerError("other-id.beside", id=said.id)
-    moment(said.at, "at")
+def _check_form(path: Path, content: Beside) -> None:
+    if path.stem.partition("~")[0] != content.id:
+        raise LedgerError("other-id.beside", id=content.id)
+    moment(content.at, "at")
 
 
-def write_beside(root: Path, files: Files, said: Beside) -> BesideFile:
+def write_beside(root: Path, files: Files, content: Beside) -> BesideFile:
     """Write a rollback and its card beside the ledger, in the first folder that takes it.
 
     Raises:
@@ -140,8 +140,8 @@ def write_beside(root: Path, files: Files, said: Beside) -> BesideFile:
         folder = root / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            path = _free(folder, said.id)
-            create(files, path, encode(said))
+            path = _free(folder, content.id)
+            create(files, path, encode(content))
             folder_file = _read(root, path)
             overwrite(files, folder_file.card, _card(folder_file))
         except (OSError, NotWrittenError) as error:
@@ -180,19 +180,19 @@ def take_away(files: Files, file: BesideFile, record: str, at: str) -> None:
 
 def _card(file: BesideFile) -> bytes:
     """Return the card of a rollback that is recorded beside the ledger."""
-    if (said := file.said) is None:
+    if (content := file.said) is None:
         return b""
     why = say("{why}; the next command that appends to the ledger joins it",
-              why=markdown(said.why))  # fmt: skip
+              why=markdown(content.why))  # fmt: skip
     lines = [
-        say("# {kind} — {id}", kind=say("Rollback Decision"), id=said.id),
+        say("# {kind} — {id}", kind=say("Rollback Decision"), id=content.id),
         "",
         bold(say("Recorded beside the ledger"), why),
-        *way_lines(said.way),
-        say("- **Prepared by**: {who}, {at}", who=said.by, at=said.at),
+        *way_lines(content.way),
+        say("- **Prepared by**: {who}, {at}", who=content.by, at=content.at),
         bold("sha256", f"`{file.digest}`"),
     ]
-    with speaking(said.lang):
+    with speaking(content.lang):
         return "".join(f"{line}\n" for line in lines).encode()
 
 

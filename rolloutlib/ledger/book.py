@@ -118,9 +118,9 @@ def join(book: Workbook, *, now: datetime, forced: bool = False) -> tuple[str, .
     book.folder.mkdir(parents=True, exist_ok=True)
     with locked(book.folder):
         ledger = _undamaged(book)
-        known = {node.id for node in ledger.nodes}
+        ids_before = {node.id for node in ledger.nodes}
         ledger = _joined(book, ledger, now, forced=forced)
-    return tuple(node.id for node in ledger.nodes if node.id not in known)
+    return tuple(node.id for node in ledger.nodes if node.id not in ids_before)
 
 
 def _commit(
@@ -163,20 +163,20 @@ def _joined(book: Workbook, ledger: Ledger, now: datetime, *, forced: bool = Fal
     return ledger
 
 
-def _join(book: Workbook, ledger: Ledger, file: BesideFile, said: Beside, now: datetime) -> Node:
+def _join(book: Workbook, ledger: Ledger, file: BesideFile, content: Beside, now: datetime) -> Node:
     """Append a rollback with its own time and id, where nothing in the ledger is later."""
-    slot = next_slot(book, ledger, "rollback", moment(said.at, "at"), said.id)
-    after = said.way.after or FlagsThen(0, 0, "", ())
-    what = undone(ledger, Judge(book, ledger, now), said.way.before or None, after)
-    way = way_of(said.way, what, Joined(instant(now), said.why, file.digest))
+    slot = next_slot(book, ledger, "rollback", moment(content.at, "at"), content.id)
+    after = content.way.after or FlagsThen(0, 0, "", ())
+    what = undone(ledger, Judge(book, ledger, now), content.way.before or None, after)
+    way = way_of(content.way, what, Joined(instant(now), content.why, file.digest))
 
     def draft(slot: Slot) -> Predicate:
         return slot.draft(
-            "rollback", "ROLLBACK", said.by, lang=said.lang, note=said.note,
+            "rollback", "ROLLBACK", content.by, lang=content.lang, note=content.note,
             builds_on=what.green, rollback=way,
         )  # fmt: skip
 
-    evidence = {"beside.record": file.data, "flags.json": said.flags.encode()}
+    evidence = {"beside.record": file.data, "flags.json": content.flags.encode()}
     return _commit(book, ledger, draft, evidence, slot)
 
 
@@ -215,24 +215,35 @@ def sign_record(
         if any(file.who == who for file in node.signoffs):
             raise LedgerError("same-person", who=who, id=name)
         person = judge.rules(node).people.get(who)
-        said = {
+        data = encode({
             "schema": "rolloutlib/signoff@1", "decision": decision or node.predicate.verdict,
             "meaning": meaning or MEANINGS.get(role), "name": person.name if person else who,
             "record": node.head, "role": role, "seenHead": ledger.heads,
             "signedAt": instant(now), "signer": who,
-        }  # fmt: skip
-        data = encode(said)
-        signoff = decode(data, Signoff)
-        judge.check_role(node, signoff, public)
-        judge.check_times(node, signoff)
-        made = SignoffFile(node.id, who, data, sign(data, key), signoff)
-        keys: dict[str, str] = {}
-        for file in (*node.signoffs, made):
-            judge.check(node, file, keys)
-        create(book.files, book.folder / f"{name}.{who}.signoff.sig", made.signature or b"")
-        create(book.files, book.folder / f"{name}.{who}.signoff", data)
-        _draw(book, book.read(), {name})
+        })  # fmt: skip
+        signoff = _checked(judge, node, data, public)
+        file = SignoffFile(node.id, who, data, sign(data, key), signoff)
+        _commit_signoff(book, judge, node, file)
     return signoff
+
+
+def _checked(judge: Judge, node: Node, data: bytes, public: str) -> Signoff:
+    """Return a signoff that may be signed: in its one form, by this role, at this time."""
+    signoff = decode(data, Signoff)
+    judge.check_role(node, signoff, public)
+    judge.check_times(node, signoff)
+    return signoff
+
+
+def _commit_signoff(book: Workbook, judge: Judge, node: Node, file: SignoffFile) -> None:
+    """Write a signoff that `verify` would take; its signature first, so that it commits."""
+    keys: dict[str, str] = {}
+    for each in (*node.signoffs, file):
+        judge.check(node, each, keys)
+    path = book.folder / f"{node.id}.{file.who}.signoff"
+    create(book.files, path.with_name(f"{path.name}.sig"), file.signature or b"")
+    create(book.files, path, file.data)
+    _draw(book, book.read(), {node.id})
 
 
 def write_cards(book: Workbook) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from rolloutlib.words.sentences import Sentence, say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rolloutlib.ledger.found import CarriedPart, KnobPart
+    from rolloutlib.ledger.record_parts import CarriedPart, KnobPart
     from rolloutlib.ledger.records import FlagSet, Person, Predicate, Record
 
 __all__ = [
@@ -70,8 +70,8 @@ def title_of(title: str) -> Line:
 
 def experts(p: Predicate) -> list[Person]:
     """The people whose roles the verdict asks for."""
-    asked, people = p.trust.thresholds.get(p.verdict), p.trust.people.values()
-    return [person for person in people if asked and {*asked.all} & {*person.roles}]
+    threshold, people = p.trust.thresholds.get(p.verdict), p.trust.people.values()
+    return [person for person in people if threshold and {*threshold.all} & {*person.roles}]
 
 
 def links_of(record: Record) -> str:
@@ -111,6 +111,6 @@ def carried_lines(p: Predicate) -> list[Line]:
     parts: tuple[CarriedPart, ...] = p.carried if isinstance(p.carried, tuple) else ()
     return [
         say("  - carried from stage {stage}: {control} and {treatment} samples, the same candidate",
-            stage=one.stage, control=f"{one.control:,}", treatment=f"{one.treatment:,}")
-        for one in parts
+            stage=part.stage, control=f"{part.control:,}", treatment=f"{part.treatment:,}")
+        for part in parts
     ]  # fmt: skip

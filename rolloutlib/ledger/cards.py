@@ -91,8 +91,8 @@ def _signatures(p: Predicate, files: Sequence[SignoffFile]) -> Iterator[Line]:
     for s in sorted(signoffs, key=lambda s: (s.signed_at, s.signer)):
         who = f"{markdown(s.name)} ({s.signer})"
         yield row(who, s.role, s.decision, MEANINGS[s.meaning], s.signed_at)
-    asked, roles = p.trust.thresholds.get(p.verdict), {s.role for s in signoffs}
-    missing = [role for role in asked.all if role not in roles] if asked else []
+    threshold, roles = p.trust.thresholds.get(p.verdict), {s.role for s in signoffs}
+    missing = [role for role in threshold.all if role not in roles] if threshold else []
     if missing:
         yield from ("", bold(say("Signatures missing"), ", ".join(missing)))
 

@@ -138,7 +138,7 @@ def examine(ledger: Ledger, data: bytes) -> Node:
     p = record.predicate
     check_form(p.id, record, p.ledger)
     node = Node(len(ledger.nodes), p.id, digest_of(data), record, ())
-    node = _placed(ledger, node, {known.id for known in ledger.nodes})
+    node = _placed(ledger, node, {other.id for other in ledger.nodes})
     if node.findings:
         refusal = LedgerError("not-written", id=p.id, why=node.findings[0].phrase)
         refusal.code = node.findings[0].code
@@ -183,9 +183,9 @@ def _follows(ledger: Ledger, later: int, earlier: int) -> bool:
 
 
 def _lost(node: Node, parents: list[Node], names: Collection[str]) -> Iterator[Finding]:
-    there = {parent.digest for parent in parents}
+    parent_digests = {parent.digest for parent in parents}
     for head in node.predicate.prev:
-        if head.sha256 not in there:
+        if head.sha256 not in parent_digests:
             yield finding(node.id, "edited" if head.id in names else "deleted", id=head.id)
 
 
@@ -221,10 +221,10 @@ def _trust(
 def _witnesses(ledger: Ledger, node: Node) -> Iterator[Finding]:
     for name, digests in node.predicate.witnesses.items():
         other = ledger.earlier(node, name)
-        there = {file.who: file.digest for file in other.signoffs} if other else {}
+        signatures = {file.who: file.digest for file in other.signoffs} if other else {}
         for who, digest in digests.items():
-            if there.get(who) != digest:
-                code = "witness.other" if who in there else "witness"
+            if signatures.get(who) != digest:
+                code = "witness.other" if who in signatures else "witness"
                 yield finding(node.id, code, who=who, id=name)
 
 

@@ -18,7 +18,10 @@ from rolloutlib.ledger.book import append
 from rolloutlib.ledger.deviations import deviations
 from rolloutlib.ledger.documents import decimal, digest_of
 from rolloutlib.ledger.findings import LedgerError, together
-from rolloutlib.ledger.found import (
+from rolloutlib.ledger.judge import Judge
+from rolloutlib.ledger.knobs import LOG, encoded, knobs_since, read_log
+from rolloutlib.ledger.pins import ReviewFolder, changed_files, pins_of
+from rolloutlib.ledger.record_parts import (
     CarriedPart,
     CheckState,
     GateState,
@@ -27,9 +30,6 @@ from rolloutlib.ledger.found import (
     OwedPart,
     Window,
 )
-from rolloutlib.ledger.judge import Judge
-from rolloutlib.ledger.knobs import LOG, encoded, knobs_since, read_log
-from rolloutlib.ledger.pins import ReviewFolder, changed_files, pins_of
 from rolloutlib.ledger.records import FlagSet, Move
 from rolloutlib.plan.model import STAGES
 from rolloutlib.words.reasons import sentence, texts
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from rolloutlib.judge.record import CheckResult, GateResult, Review
     from rolloutlib.ledger.book import Slot
     from rolloutlib.ledger.chain import Node
-    from rolloutlib.ledger.found import Waiver
+    from rolloutlib.ledger.record_parts import Waiver
     from rolloutlib.ledger.records import Decision, Predicate
     from rolloutlib.ledger.workbook import Workbook
     from rolloutlib.measure.configuration import ArmSummary
@@ -83,54 +83,79 @@ def decide(
         LedgerError: the verdict is not covered, data or evidence changed since the review, parts
             of the report disagree, or the ledger is damaged.
     """
-    read = ReviewFolder.read(folder, book.root)
-    if problems := book.problems([verdict]):
-        raise LedgerError("lint", problems=together(problems))
-    review, plan, stage = read.review, read.plan, read.params.stage
-    if review.look.counting == "exploration":
-        raise UsageError(
-            "{folder} is an exploration, which decides nothing; decide on what `rollout review` "
-            "writes, which counts its look", folder=folder,
-        )  # fmt: skip
-    read.require_seal()
-    attested = read.params.evidence_folder(book.root)
-    checks = run_checks(
-        plan.checks, attested, now=now, newest=newest_run(review.runs, review.treatment),
-        as_of=read.params.as_of, root=book.root, green=_green_evidence(book, now),
-        simulated=any(arm.simulated for arm in review.arms),
-    )  # fmt: skip
-    _check_waivers(review.gates, checks, waivers)
+    read = _report(book, folder, verdict)
+    checks = _judge_checks(book, read, now)
+    _check_waivers(read.review.gates, checks, waivers)
     if changed := [*changed_files(read, book.root)]:
         raise LedgerError("data-changed", files=", ".join(changed), folder=folder)
-    pins = pins_of(read, review, book.root)
-    evidence = _beside(read, checks, book.root)
-    entered = STAGES[min(stage + 1, STAGES[-1])]
-    within = tuple(deviations(review.gates)) if verdict == "GO" else ()
-    then = entered if verdict == "GO" else stage  # only a GO moves flags
-    spoken = lang or read.params.lang
+    pins, spoken = pins_of(read, read.review, book.root), lang or read.params.lang
 
     @speaking(spoken)
     def draft(slot: Slot) -> Predicate:
         return slot.draft(
             "promotion", verdict, by, lang=spoken, card=2, note=note, waivers=tuple(waivers),
-            recommendation=review.recommendation.value,
-            reasons=tuple(texts((*review.reasons, *_noticed(review)))),
-            tags=tuple(issue.tag for issue in review.issues if issue.rank is not None),
-            window=Window(tuple(run.run_id for run in review.runs), _quiet_hours(plan, checks)),
-            measured=tuple(map(_measured, review.arms)), carried=_carried(review) or UNSET,
-            gates=tuple(map(gate_state, review.gates)),
-            checks=tuple(check_state(check, slot.id) for check in checks),
-            deviations=within or UNSET,
-            pins=pins, stage=Move(stage, entered), cohort=plan.stages[entered].audience,
-            flags_before=_flags(plan, stage, entered), flags_after=_flags(plan, then, entered),
-            knobs=knobs_since(book, plan, slot.seq) or UNSET,
-            features={feature.flag: feature.title for feature in plan.features.values()},
-            cap=plan.stages[entered].cap, source=review.source_title or "",
-            owed=owed_of(review, verdict) or UNSET,
-            moves=_moves(review, plan, stage) if verdict == "GO" else UNSET,
+            checks=tuple(check_state(check, slot.id) for check in checks), pins=pins,
+            knobs=knobs_since(book, read.plan, slot.seq) or UNSET, **_reviewed(read, checks),
+            **_moved(read, verdict),
         )  # fmt: skip
 
-    return append(book, "promotion", draft, evidence, now=now)
+    return append(book, "promotion", draft, _beside(read, checks, book.root), now=now)
+
+
+def _report(book: Workbook, folder: Path, verdict: Decision) -> ReviewFolder:
+    """Read a report, and refuse one that nothing can be decided on, or that nobody could sign."""
+    read = ReviewFolder.read(folder, book.root)
+    if problems := book.problems([verdict]):
+        raise LedgerError("lint", problems=together(problems))
+    if read.review.look.counting == "exploration":
+        raise UsageError(
+            "{folder} is an exploration, which decides nothing; decide on what `rollout review` "
+            "writes, which counts its look", folder=folder,
+        )  # fmt: skip
+    read.require_seal()
+    return read
+
+
+def _judge_checks(book: Workbook, read: ReviewFolder, now: datetime) -> tuple[CheckResult, ...]:
+    """Judge the plan's checks as of the meeting: the hours without an incident end at it."""
+    review = read.review
+    return run_checks(
+        read.plan.checks, read.params.evidence_folder(book.root), now=now,
+        newest=newest_run(review.runs, review.treatment), as_of=read.params.as_of, root=book.root,
+        green=_green_evidence(book, now), simulated=any(arm.simulated for arm in review.arms),
+    )  # fmt: skip
+
+
+def _reviewed(read: ReviewFolder, checks: Sequence[CheckResult]) -> dict[str, Any]:
+    """Return what a record says of its review, by field."""
+    review = read.review
+    return {
+        "recommendation": review.recommendation.value,
+        "reasons": tuple(texts((*review.reasons, *_noticed(review)))),
+        "tags": tuple(issue.tag for issue in review.issues if issue.rank is not None),
+        "window": Window(tuple(run.run_id for run in review.runs), _quiet_hours(read.plan, checks)),
+        "measured": tuple(map(_measured, review.arms)),
+        "carried": _carried(review) or UNSET,
+        "gates": tuple(map(gate_state, review.gates)),
+        "source": review.source_title or "",
+    }
+
+
+def _moved(read: ReviewFolder, verdict: Decision) -> dict[str, Any]:
+    """Return what a record says of the way on, by field: only a GO moves flags."""
+    review, plan, stage, go = read.review, read.plan, read.params.stage, verdict == "GO"
+    entered = STAGES[min(stage + 1, STAGES[-1])]
+    return {
+        "deviations": (go and tuple(deviations(review.gates))) or UNSET,
+        "stage": Move(stage, entered),
+        "cohort": plan.stages[entered].audience,
+        "flags_before": _flags(plan, stage, entered),
+        "flags_after": _flags(plan, entered if go else stage, entered),
+        "features": {feature.flag: feature.title for feature in plan.features.values()},
+        "cap": plan.stages[entered].cap,
+        "owed": owed_of(review, verdict) or UNSET,
+        "moves": _moves(review, plan, stage) if go else UNSET,
+    }
 
 
 def _beside(read: ReviewFolder, checks: Sequence[CheckResult], root: Path) -> dict[str, bytes]:
@@ -175,9 +200,9 @@ def _noticed(review: Review) -> list[Reason]:
 
 def _carried(review: Review) -> tuple[CarriedPart, ...]:
     return tuple(
-        CarriedPart(one.stage, one.control, one.treatment, one.runs, one.data_sha256)
-        for one in review.carried
-        if one.why is None
+        CarriedPart(part.stage, part.control, part.treatment, part.runs, part.data_sha256)
+        for part in review.carried
+        if part.why is None
     )
 
 
@@ -185,9 +210,9 @@ def owed_of(review: Review, verdict: Decision) -> tuple[OwedPart, ...]:
     """Return what stays open beside this decision, which is drafted; only a GO is promoted."""
     done = {"open.decide"} if verdict == "GO" else {"open.decide", "open.promote"}
     return tuple(
-        OwedPart(one.role, sentence(one.why))
-        for one in review.open_items
-        if one.why.code not in done
+        OwedPart(item.role, sentence(item.why))
+        for item in review.open_items
+        if item.why.code not in done
     )
 
 
@@ -195,15 +220,17 @@ def _moves(review: Review, plan: Plan, stage: StageId) -> tuple[MovePart, ...]:
     """Return the flags that a GO moves, as the decision page says them."""
     decided = review.decided or decided_of(plan, stage)
     return tuple(
-        MovePart(one.feature, one.title, one.flag, one.before, one.after, one.audiences, one.stays)
-        for one in decided.moves
+        MovePart(
+            move.feature, move.title, move.flag, move.before, move.after, move.audiences, move.stays
+        )
+        for move in decided.moves
     )
 
 
 def gate_state(gate: GateResult) -> GateState:
     """Return a gate as records hold it, its sentences in the language that is spoken."""
     plan, evidence = gate.plan, gate.evidence
-    told = evidence.why.code in _TOLD_BY_NUMBERS
+    said_by_numbers = evidence.why.code in _TOLD_BY_NUMBERS
     return GateState(
         id=gate.id, title=gate.title, unit=gate.unit, evidence_unit=gate.evidence_unit,
         signed=gate.signed, limit=decimal(gate.limit), proof_limit=decimal(gate.proof_limit),
@@ -214,7 +241,7 @@ def gate_state(gate: GateResult) -> GateState:
         harm=gate.harm, subject=UNSET if gate.subject is None else gate.subject,
         quantile=decimal(gate.quantile) or UNSET, runs=plan.runs, runs_wanted=plan.runs_wanted,
         plan_why=UNSET if plan.why is None else sentence(plan.why),
-        why=UNSET if told else sentence(evidence.why),
+        why=UNSET if said_by_numbers else sentence(evidence.why),
     )  # fmt: skip
 
 

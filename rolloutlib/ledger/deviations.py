@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final, cast
 
 from rolloutlib.ledger.documents import decimal
 from rolloutlib.ledger.findings import LedgerError
-from rolloutlib.ledger.found import Deviation
+from rolloutlib.ledger.record_parts import Deviation
 from rolloutlib.reason import Reason, because
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from rolloutlib.judge.record import GateResult
-    from rolloutlib.ledger.found import GateState
+    from rolloutlib.ledger.record_parts import GateState
     from rolloutlib.ledger.records import Predicate
     from rolloutlib.reason import Fact
 

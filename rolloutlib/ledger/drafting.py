@@ -43,9 +43,9 @@ class Slot(NamedTuple):
     witnesses: dict[str, dict[str, str]]
     builds_on: Head | None
 
-    def draft(self, kind: Kind, verdict: Decision, by: str, **said: Any) -> Predicate:  # noqa: ANN401
+    def draft(self, kind: Kind, verdict: Decision, by: str, **fields: Any) -> Predicate:  # noqa: ANN401
         """Return a record's predicate in this place, with what else it says, by field."""
-        place: dict[str, Any] = {"lang": "en"} | self._asdict() | said
+        place: dict[str, Any] = {"lang": "en"} | self._asdict() | fields
         prepared = Prepared(by, place.pop("at"))
         return Predicate(kind=kind, verdict=verdict, prepared=prepared, **place)
 
@@ -100,16 +100,16 @@ def drafted(
     p = node.predicate
     if now - moment(p.prepared.at, "prepared.at") > _SAME_COMMAND:
         return None
-    there = slot._replace(
+    earlier_slot = slot._replace(
         id=p.id, seq=p.seq, prev=p.prev, at=p.prepared.at, witnesses=p.witnesses,
         builds_on=p.builds_on,
     )  # fmt: skip
-    return node if digest_of(record_in(there, draft, evidence)) == node.digest else None
+    return node if digest_of(record_in(earlier_slot, draft, evidence)) == node.digest else None
 
 
 def unwitnessed(ledger: Ledger) -> dict[str, dict[str, str]]:
     """Return the signatures that no record witnesses yet, by record and signer."""
-    seen = {
+    witnessed = {
         (name, who)
         for node in ledger.nodes
         for name, signed in node.predicate.witnesses.items()
@@ -118,6 +118,6 @@ def unwitnessed(ledger: Ledger) -> dict[str, dict[str, str]]:
     fresh: dict[str, dict[str, str]] = {}
     for node in ledger.nodes:
         for file in node.signoffs:
-            if file.signature and (node.id, file.who) not in seen:
+            if file.signature and (node.id, file.who) not in witnessed:
                 fresh.setdefault(node.id, {})[file.who] = file.digest
     return fresh

@@ -77,8 +77,8 @@ def public_pem(public: str) -> str:
     """
     raw = _raw(public)
     pem = base64.b64encode(_SPKI + raw).decode()
-    told = f"keyid {_keyid(raw)}\nhex   {raw.hex()}\n"
-    return f"{told}-----BEGIN PUBLIC KEY-----\n{pem}\n-----END PUBLIC KEY-----\n"
+    key_lines = f"keyid {_keyid(raw)}\nhex   {raw.hex()}\n"
+    return f"{key_lines}-----BEGIN PUBLIC KEY-----\n{pem}\n-----END PUBLIC KEY-----\n"
 
 
 def page_of(predicate_type: str) -> str:

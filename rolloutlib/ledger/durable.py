@@ -114,12 +114,12 @@ def _holder(handle: int) -> Phrase:
     """Return who holds the lock of an open folder, as far as the system tells."""
     inode = os.fstat(handle).st_ino
     with suppress(OSError):
-        held = re.search(
+        lock_line = re.search(
             rf"^\d+: FLOCK .* (\d+) \w+:\w+:{inode} ", _text("/proc/locks"), re.MULTILINE
         )
-        if held:
-            name = _text(f"/proc/{held[1]}/comm").strip()
-            return phrase("process {number} ({name})", number=held[1], name=name)
+        if lock_line:
+            name = _text(f"/proc/{lock_line[1]}/comm").strip()
+            return phrase("process {number} ({name})", number=lock_line[1], name=name)
     return phrase("another process")
 
 

@@ -209,7 +209,7 @@ def said_by(error: Exception) -> Phrase:
     return foreign(str(error) or type(error).__name__)
 
 
-def without(said: Phrase, text: str) -> Phrase:
+def without(clause: Phrase, text: str) -> Phrase:
     """Return a phrase whose values do not hold a text: a path that only this machine has.
 
     >>> str(without(phrase("{file} is damaged", file="/tmp/w/a"), "/tmp/w/"))
@@ -221,8 +221,8 @@ def without(said: Phrase, text: str) -> Phrase:
             return without(value, text)
         return value.replace(text, "") if isinstance(value, str) else value
 
-    values = {name: bare(value) for name, value in said.values.items()}
-    return Phrase(said.template.replace(text, ""), values)
+    values = {name: bare(value) for name, value in clause.values.items()}
+    return Phrase(clause.template.replace(text, ""), values)
 
 
 def together(parts: Iterable[Clause]) -> Phrase:

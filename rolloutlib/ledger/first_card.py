@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from rolloutlib.ledger.card_parts import Line
-    from rolloutlib.ledger.found import CheckState, GateState
+    from rolloutlib.ledger.record_parts import CheckState, GateState
     from rolloutlib.ledger.records import FlagSet, Predicate, Record
     from rolloutlib.words.sentences import Sentence
 
@@ -88,9 +88,9 @@ def _measured(p: Predicate) -> list[Line]:
         count = say("{users} users, {samples} samples, {runs} runs",
                     users="–" if arm.users is None else arm.users, samples=arm.samples,
                     runs=arm.runs)  # fmt: skip
-        said = "; ".join(filter(None, (markdown(part) for part in about)))
+        details = "; ".join(filter(None, (markdown(part) for part in about)))
         lines.append(
-            say("  - {arm}: {count}; {about}", arm=markdown(arm.arm), count=count, about=said)
+            say("  - {arm}: {count}; {about}", arm=markdown(arm.arm), count=count, about=details)
         )
     lines += carried_lines(p)
     return [bold(say("Measured"), ""), *lines] if lines else []

@@ -221,9 +221,9 @@ def check_waivers(p: Predicate) -> None:
         return
     waived = {waiver.gate for waiver in p.waivers if waiver.reason.strip()}
     check_deviations(p)
-    held = {gate.id for gate in p.gates if (gate.plan, gate.evidence) == ("pass", "pass")}
-    held |= {deviation.gate for deviation in p.accepted}
-    refused = [gate.id for gate in p.gates if gate.id not in held]
+    holding = {gate.id for gate in p.gates if (gate.plan, gate.evidence) == ("pass", "pass")}
+    holding |= {deviation.gate for deviation in p.accepted}
+    refused = [gate.id for gate in p.gates if gate.id not in holding]
     refused += [check.id for check in p.checks if check.holds is not True]
     refused += ["code"] if p.pins and p.pins.dirty else []
     uncovered = [name for name in refused if name not in waived]

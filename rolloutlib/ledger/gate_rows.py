@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from rolloutlib.ledger.card_parts import Line
-    from rolloutlib.ledger.found import GateState
+    from rolloutlib.ledger.record_parts import GateState
 
 __all__ = [
     "SIDES",
-    "found_of",
     "gate_name",
     "gate_table",
     "goal_of",
     "is_share",
+    "obstacles_of",
     "plan_limit",
     "value_of",
 ]
@@ -73,14 +73,14 @@ def value_of(gate: GateState) -> Sentence:
     return say("{gate} {limit}", gate=gate_name(gate), limit=value)
 
 
-def found_of(gate: GateState) -> Line:
+def obstacles_of(gate: GateState) -> Line:
     """Say in words what keeps a gate from holding, by the plan's rule and by the evidence."""
     parts: list[Sentence] = []
     if gate.plan != "pass":
         value = _apart(gate, gate.value, gate.limit, gate.unit)
-        found = say("{value}, and {limit} is asked", value=value, limit=plan_limit(gate))
-        found = say("no data") if gate.value is None else found
-        parts.append(say("plan {verdict}; {found}", verdict=_plan_word(gate), found=found))
+        numbers = say("{value}, and {limit} is asked", value=value, limit=plan_limit(gate))
+        numbers = say("no data") if gate.value is None else numbers
+        parts.append(say("plan {verdict}; {found}", verdict=_plan_word(gate), found=numbers))
     if gate.evidence != "pass":
         parts.append(say("evidence {verdict}; {found}", verdict=_evidence_word(gate),
                          found=_proven(gate)))  # fmt: skip
@@ -138,13 +138,13 @@ def _estimate(gate: GateState) -> tuple[Line, Line]:
 
 def _apart(gate: GateState, value: str | None, limit: str | None, unit: str) -> Line:
     """Return a number; where rounding makes it the limit, say on which side of it it is."""
-    said = number_of(value, unit, signed=gate.signed)
+    shown = number_of(value, unit, signed=gate.signed)
     if value is None or limit is None or float(value) == float(limit):
-        return said
-    if str(said) != str(number_of(limit, unit, signed=gate.signed)):
-        return said
+        return shown
+    if str(shown) != str(number_of(limit, unit, signed=gate.signed)):
+        return shown
     sign = "<" if float(value) < float(limit) else ">"
-    return Sentence(f"{markdown(sign)} {{number}}", (("number", said),))
+    return Sentence(f"{markdown(sign)} {{number}}", (("number", shown),))
 
 
 def _plan_word(gate: GateState) -> Line:

@@ -154,13 +154,13 @@ def _next(log: IncidentLog, begun: datetime) -> str:
 
 
 def _found(log: IncidentLog, name: str) -> Incident:
-    known = [incident.id for incident in log.incidents]
+    ids = [incident.id for incident in log.incidents]
     for incident in log.incidents:
         if incident.id == name:
             return incident
     raise UsageError(
         "there is no incident {name!r} in {log}; `rollout incident list` shows them.{hint}",
-        name=name[:80], log=LOG, hint=did_you_mean(name, known),
+        name=name[:80], log=LOG, hint=did_you_mean(name, ids),
     )  # fmt: skip
 
 

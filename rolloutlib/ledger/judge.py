@@ -66,10 +66,10 @@ class Judge:
     def check_signatures(self, workers: int) -> None:
         """Ask ssh-keygen about every signature that is not settled, several at once."""
         pairs = [(node, file) for node in self.ledger.nodes for file in node.signoffs]
-        asked = [(node, file) for node, file in pairs if file.digest not in self._settled]
+        unsettled = [(node, file) for node, file in pairs if file.digest not in self._settled]
         with ThreadPoolExecutor(workers) as pool:
-            answers = [pool.submit(self._ask, node, file) for node, file in asked]
-        for (_, file), answer in zip(asked, answers, strict=True):
+            answers = [pool.submit(self._ask, node, file) for node, file in unsettled]
+        for (_, file), answer in zip(unsettled, answers, strict=True):
             self._keys[file.id, file.who] = answer.result()
 
     def _key(self, node: Node, file: SignoffFile) -> str:
@@ -96,11 +96,13 @@ class Judge:
 
     def _witnessed(self, node: Node, file: SignoffFile) -> bool:
         """Whether a record at or before the revocation of a key had seen this signature."""
-        seen = 0
+        witness_bits = 0
         for other in self.ledger.nodes:
             if other.predicate.witnesses.get(node.id, {}).get(file.who) == file.digest:
-                seen |= 1 << other.index
-        return any(self.ledger.up_to(revocation) & seen for revocation in self._revocations())
+                witness_bits |= 1 << other.index
+        return any(
+            self.ledger.up_to(revocation) & witness_bits for revocation in self._revocations()
+        )
 
     def _revocations(self) -> Iterator[Node]:
         for node in self.ledger.nodes:
@@ -129,8 +131,8 @@ class Judge:
             try:
                 signoff = self.check(node, file, keys)
             except LedgerError as error:
-                said = phrase("signoff of {who}: {error}", who=file.who, error=error)
-                findings.append(Finding(node.id, error.code, said))
+                sentence = phrase("signoff of {who}: {error}", who=file.who, error=error)
+                findings.append(Finding(node.id, error.code, sentence))
                 continue
             if signoff.decision == node.predicate.verdict:
                 signed.setdefault(signoff.role, file.who)
@@ -209,14 +211,14 @@ class Judge:
 
     def check_times(self, node: Node, signoff: Signoff) -> None:
         """Check that what it saw is there, holds the record and is no later; nor is it than now."""
-        at, seen = moment(signoff.signed_at, "signedAt"), [node]
+        at, seen_nodes = moment(signoff.signed_at, "signedAt"), [node]
         for head in signoff.seen_head:
             if head.sha256 not in self.ledger.by_name:
                 raise LedgerError("deleted.seen", who=signoff.signer, id=head.id)
-            seen.append(self.ledger.by_name[head.sha256])
-        if not any(self.ledger.up_to(other) >> node.index & 1 for other in seen[1:]):
+            seen_nodes.append(self.ledger.by_name[head.sha256])
+        if not any(self.ledger.up_to(other) >> node.index & 1 for other in seen_nodes[1:]):
             raise LedgerError("seen-head")
-        latest = max(moment(other.predicate.prepared.at, "prepared.at") for other in seen)
+        latest = max(moment(other.predicate.prepared.at, "prepared.at") for other in seen_nodes)
         if at < latest:
             raise LedgerError("backdated", at=signoff.signed_at, latest=instant(latest))
         if at > self.now + _CLOCK_SKEW:
@@ -246,23 +248,23 @@ class Judge:
         """
         if node.predicate.kind != "keys" or not node.before:
             return False
-        asked = {*node.predicate.trust.thresholds["KEYS"].all}
+        key_roles = {*node.predicate.trust.thresholds["KEYS"].all}
         before = (other for other in self.ledger.nodes if node.before >> other.index & 1)
         people = (person for other in before for person in other.predicate.trust.people.values())
-        return not any(asked & {*person.roles} for person in people)
+        return not any(key_roles & {*person.roles} for person in people)
 
     def _filled(self, node: Node, trust: Trust) -> Trust:
-        asked = trust.thresholds.get(node.predicate.verdict)
-        given = {role for person in trust.people.values() for role in person.roles}
-        vacant = {*asked.all} - given if asked else frozenset[str]()
+        threshold = trust.thresholds.get(node.predicate.verdict)
+        held_roles = {role for person in trust.people.values() for role in person.roles}
+        vacant = {*threshold.all} - held_roles if threshold else frozenset[str]()
         later = next((n for n in reversed(self.ledger.nodes) if self._admits(n, node)), None)
         if not vacant or later is None:
             return trust
         people = dict(trust.people)
         for who, person in later.predicate.trust.people.items():
             if fresh := tuple(role for role in person.roles if role in vacant):
-                known = people.get(who, structs.replace(person, roles=()))
-                people[who] = structs.replace(known, roles=(*known.roles, *fresh))
+                person_then = people.get(who, structs.replace(person, roles=()))
+                people[who] = structs.replace(person_then, roles=(*person_then.roles, *fresh))
         return structs.replace(trust, people=people)
 
     def _admits(self, later: Node, node: Node) -> bool:
@@ -279,21 +281,21 @@ class Judge:
 
     def _missing(self, node: Node, signed: Container[str]) -> _Missing:
         p = node.predicate
-        asked = self.rules(node).thresholds.get(p.verdict)
+        threshold = self.rules(node).thresholds.get(p.verdict)
         if self.founds(node):
             return _Missing((), ())
-        if asked is None or not asked.all:
+        if threshold is None or not threshold.all:
             return _Missing((f"a role that the plan does not name for {p.verdict}",), ())
 
         def lacking(roles: tuple[Role, ...]) -> tuple[str, ...]:
             return tuple(role for role in roles if role not in signed)
 
         # A rollback moved flags already; any other record moves nothing before it is signed.
-        if p.verdict == "ROLLBACK" or asked.within24h:
+        if p.verdict == "ROLLBACK" or threshold.within24h:
             end = moment(p.prepared.at, "prepared.at") + _DAY
             if end < self.now:
-                return _Missing(lacking(asked.all), (), instant(end))
-        return _Missing(lacking(asked.now), lacking(asked.within24h))
+                return _Missing(lacking(threshold.all), (), instant(end))
+        return _Missing(lacking(threshold.now), lacking(threshold.within24h))
 
     def green(self) -> Head | None:
         """Return the newest promotion that says GO, holds in full, and was not rolled back."""

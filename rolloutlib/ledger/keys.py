@@ -103,20 +103,20 @@ def revoke_key(
     only = public_key(key) if key else None
     with writing(book, now) as ledger:
         own = [*dict.fromkeys(line.key for line in book.signers.keys if line.who == who)]
-        asked = [known for known in own if only in {None, known}]
-        if not asked:
+        named_keys = [public for public in own if only in {None, public}]
+        if not named_keys:
             raise UsageError(_no_key(book, who, key))
         node = None
-        left = [known for known in asked if known not in book.signers.revoked]
-        valid = [known for known in own if known not in book.signers.revoked]
+        left = [public for public in named_keys if public not in book.signers.revoked]
+        valid = [public for public in own if public not in book.signers.revoked]
         if not left and not valid and who in book.roles.people:  # revoked by hand, or by half
-            left = asked[-1:]
-        for known in left:
-            valid = [other for other in valid if other != known]
+            left = named_keys[-1:]
+        for public in left:
+            valid = [other for other in valid if other != public]
             person = _known(book, who) if valid else None
-            change = Change("revoke", who, known)
+            change = Change("revoke", who, public)
             node = _make(book, book.read(), change, person, by, now)
-        done = (_recorded(ledger, Change("revoke", who, known)) for known in reversed(asked))
+        done = (_recorded(ledger, Change("revoke", who, public)) for public in reversed(named_keys))
         return node or next(filter(None, done), None)
 
 
@@ -129,8 +129,8 @@ def accept(book: Workbook, *, by: str, now: datetime) -> Node | None:
     with writing(book, now) as ledger:
         if not ledger.nodes:
             return None
-        if (said := _pinned(ledger, book.trust)) is not None:
-            return said
+        if (pinned := _pinned(ledger, book.trust)) is not None:
+            return pinned
         return _append(book, ledger, Change("accept", "", ""), book.trust, by, now)
 
 
@@ -211,8 +211,8 @@ def _admitted(book: Workbook, change: Change, now: datetime) -> bool:
 
 def _person(book: Workbook, who: str, name: str | None, roles: Sequence[Role]) -> Person:
     """Return the person as the files will say; refuse to change one that is there."""
-    known = book.roles.people.get(who)
-    if known is None:
+    person = book.roles.people.get(who)
+    if person is None:
         if not name or not _NAME.fullmatch(name) or not name.isprintable() or not name.strip():
             raise UsageError(
                 '{who} is new: expected --name (plain text of at most 80 characters without '
@@ -223,18 +223,18 @@ def _person(book: Workbook, who: str, name: str | None, roles: Sequence[Role]) -
                 "{who} is new: expected --role pm, qa, owner or engine, got none", who=who
             )
         return Person(name, tuple(dict.fromkeys(roles)))
-    if (name and name != known.name) or (roles and {*roles} != {*known.roles}):
+    if (name and name != person.name) or (roles and {*roles} != {*person.roles}):
         raise UsageError(
             "{file}: {who} is {name!r} with the role {roles}; `keys add` changes no person: edit "
             "the file, then `rollout keys accept`",
-            file=ROLES_FILE, who=who, name=known.name, roles=both(known.roles),
+            file=ROLES_FILE, who=who, name=person.name, roles=both(person.roles),
         )  # fmt: skip
-    return Person(known.name, known.roles)
+    return Person(person.name, person.roles)
 
 
 def _known(book: Workbook, who: str) -> Person | None:
-    known = book.roles.people.get(who)
-    return Person(known.name, known.roles) if known else None
+    person = book.roles.people.get(who)
+    return Person(person.name, person.roles) if person else None
 
 
 def _no_key(book: Workbook, who: str, key: Path | None) -> Phrase:
@@ -242,8 +242,8 @@ def _no_key(book: Workbook, who: str, key: Path | None) -> Phrase:
     what = phrase("no key of {who}", who=who)
     if key and who in names:
         what = phrase("no line of {who} with {key}", who=who, key=key)
-    known = phrase("it is empty")
+    holders = phrase("it is empty")
     if names:
-        known = phrase("it has keys of {names}", names=", ".join(names))
-    return phrase("{file} has {what}; {known}.{hint}", file=SIGNERS_FILE, what=what, known=known,
+        holders = phrase("it has keys of {names}", names=", ".join(names))
+    return phrase("{file} has {what}; {known}.{hint}", file=SIGNERS_FILE, what=what, known=holders,
                   hint=did_you_mean(who, names))  # fmt: skip

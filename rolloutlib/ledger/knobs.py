@@ -10,7 +10,7 @@ import msgspec
 from rolloutlib.errors import RolloutError
 from rolloutlib.files import bounded_bytes
 from rolloutlib.ledger.documents import moment
-from rolloutlib.ledger.found import KnobPart
+from rolloutlib.ledger.record_parts import KnobPart
 from rolloutlib.phrase import Phrase, foreign, phrase
 from rolloutlib.words.sentences import translate
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import Plan
 
 __all__ = [
-    "LOG", "KnobError", "KnobLine", "Turned", "encoded", "knobs_since", "net", "read_log",
-    "said",
+    "LOG", "KnobError", "KnobLine", "Turned", "encoded", "knob_text", "knobs_since", "net",
+    "read_log",
 ]  # fmt: skip
 
 LOG: Final = "params/knobs.jsonl"
@@ -112,7 +112,7 @@ def net(lines: Iterable[KnobLine], *, since: datetime | None = None) -> dict[str
     return {knob: turned for knob, turned in turns.items() if turned.before != turned.after}
 
 
-def said(value: Value) -> str:
+def knob_text(value: Value) -> str:
     """Return a knob's value as people read it."""
     return "–" if value is None else value if isinstance(value, str) else f"{value:g}"
 
@@ -139,6 +139,6 @@ def knobs_since(book: Workbook, plan: Plan, seq: int) -> tuple[KnobPart, ...]:
         default = knob.default if knob else None
         before, after = (default if v is None else v for v in (turned.before, turned.after))
         why = f"{turned.why}: {translate(risk.risk)}" if risk else turned.why
-        values = (None if value is None else said(value) for value in (before, after))
+        values = (None if value is None else knob_text(value) for value in (before, after))
         parts.append(KnobPart(turned.key, *values, why=why))
     return tuple(parts)

@@ -33,7 +33,7 @@ class _Ran(Protocol):
 
 def left_out_of_review(review: Review, ledger: Ledger) -> tuple[Reason, ...]:
     """Return what a review leaves out of what was decided until now."""
-    carried = {one.stage: one.runs for one in review.carried if one.why is None}
+    carried = {part.stage: part.runs for part in review.carried if part.why is None}
     records = (node.predicate for node in ledger.nodes)
     return tuple(_left_out(review.stage, review.arms, carried, records))
 
@@ -76,6 +76,6 @@ def _is_same(arms: Sequence[_Ran], p: Predicate) -> bool:
     if len(measured) != len(arms):
         return False
     return all(
-        bool(one.strategies) and (one.strategies, one.flags) == (other.strategies, other.flags)
-        for one, other in zip(measured, arms, strict=True)
+        bool(arm.strategies) and (arm.strategies, arm.flags) == (other.strategies, other.flags)
+        for arm, other in zip(measured, arms, strict=True)
     )

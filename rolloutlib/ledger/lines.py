@@ -63,8 +63,12 @@ class Line:
         """Return what the line says after id, state and verdict."""
         then = phrase(" → {commands}", commands=self.commands) if self.commands else ""
         if not self.ok:
-            said = together(problem.phrase for problem in self.findings)
-            return said if self.state == "WRONG" else phrase("{said}{then}", said=said, then=then)
+            sentence = together(problem.phrase for problem in self.findings)
+            return (
+                sentence
+                if self.state == "WRONG"
+                else phrase("{said}{then}", said=sentence, then=then)
+            )
         names = ", ".join(f"{role} {who}" for role, who in self.signed)
         if not names and not self.pending:  # nobody before this change of keys could sign it
             return phrase("needs no signature")
@@ -77,7 +81,7 @@ class Line:
 
 def state_of(findings: Iterable[Finding]) -> State:
     """Return the one word for findings: the worst of them."""
-    codes = {"waits" if one.waits else one.code for one in findings}
+    codes = {"waits" if problem.waits else problem.code for problem in findings}
     if not codes:
         return "ok"
     return "waits" if codes == {"waits"} else "LATE" if codes <= {"waits", "late"} else "WRONG"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import Plan
 
 _NEEDED = (REVIEW, NOTEBOOK, PARAMS)
-_KEPT = 10_000_000  # bytes of refused rows that go into the ledger, and so into git
+_QUARANTINE_BYTES = 10_000_000  # bytes of refused rows that go into the ledger, and so into git
 _CODE = ("rolloutlib", "notebooks", "params/plan.yaml", "requirements.lock")
 
 
@@ -100,7 +100,7 @@ class ReviewFolder:
         The seal, which the record pins, lists the digests of that, too.
         """
         refused = {name for name in self.files if name.startswith(f"{QUARANTINE}/")}
-        large = sum(len(self.files[name]) for name in refused) > _KEPT
+        large = sum(len(self.files[name]) for name in refused) > _QUARANTINE_BYTES
         return {name: data for name, data in self.files.items() if not large or name not in refused}
 
 
@@ -166,13 +166,13 @@ def _changed_runs(
     """Yield the files of one stage that changed; a carried one's names have its start."""
     reviewed = {file.name: file.sha256 for file in read.review.inputs
                 if file.sha256 and stage_in(file.name) == start}  # fmt: skip
-    there: dict[str, str] = {}
+    digests_now: dict[str, str] = {}
     source = root / params.source if params.source else None
     for file in place_of(root / params.runs, source).listing.files:
         with open(file.path, "rb") as stream:  # noqa: PTH123
-            there[f"{start}{file.name}"] = file_digest(stream, "sha256").hexdigest()
-    for name in sorted(reviewed | there):
-        if reviewed.get(name) != there.get(name):
+            digests_now[f"{start}{file.name}"] = file_digest(stream, "sha256").hexdigest()
+    for name in sorted(reviewed | digests_now):
+        if reviewed.get(name) != digests_now.get(name):
             yield name
 
 

@@ -18,8 +18,8 @@ from rolloutlib.ledger.card_parts import (
     title_of,
 )
 from rolloutlib.ledger.deviations import accepted
-from rolloutlib.ledger.found import MovePart
-from rolloutlib.ledger.gate_rows import found_of, gate_name, gate_table, goal_of, value_of
+from rolloutlib.ledger.gate_rows import gate_name, gate_table, goal_of, obstacles_of, value_of
+from rolloutlib.ledger.record_parts import MovePart
 from rolloutlib.text import markdown, prose
 from rolloutlib.words.audiences import audiences_word
 from rolloutlib.words.reasons import sentence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from rolloutlib.ledger.card_parts import Line
-    from rolloutlib.ledger.found import CheckState, MeasuredArm, Waiver
+    from rolloutlib.ledger.record_parts import CheckState, MeasuredArm, Waiver
     from rolloutlib.ledger.records import Move, Predicate, Record
 
 __all__ = ["promotion_card"]
@@ -76,8 +76,8 @@ def promotion_card(record: Record) -> list[Line]:
 
 def _waived(p: Predicate, waiver: Waiver) -> Line:
     """Say what was waived, what is against it, and why it was."""
-    title, found = _against(p, waiver.gate)
-    return say("- **WAIVED: {title}** ({found}). Reason: **{reason}**", title=title, found=found,
+    title, reading = _against(p, waiver.gate)
+    return say("- **WAIVED: {title}** ({found}). Reason: **{reason}**", title=title, found=reading,
                reason=prose(waiver.reason))  # fmt: skip
 
 
@@ -85,11 +85,11 @@ def _against(p: Predicate, name: str) -> tuple[Line, Line]:
     """Return the title of what a waiver names, and what the record says of it."""
     for gate in p.gates:
         if gate.id == name:
-            return gate_name(gate), found_of(gate)
+            return gate_name(gate), obstacles_of(gate)
     for check in p.checks:
         if check.id == name:
-            found = {"state": HOLDS[check.holds], "why": prose(check.why)}
-            return title_of(check.title), say("{state}: {why}", **found)
+            facts = {"state": HOLDS[check.holds], "why": prose(check.why)}
+            return title_of(check.title), say("{state}: {why}", **facts)
     if name == "code":
         return say("uncommitted code"), say("the code had changes that no commit holds")
     recommended = {"recommended": markdown(p.recommendation or "–"), "decided": p.verdict}
@@ -129,11 +129,11 @@ def _flags(p: Predicate) -> Iterator[Line]:
     if p.verdict != "GO":
         return
     moves = p.moves if isinstance(p.moves, tuple) else _between(p)
-    for one in moves:
-        yield say("  - `{key}` ({title}): {before} → {after} for {audience}", key=one.flag,
-                  title=title_of(one.title), before=flag_word(one.before),
-                  after=flag_word(one.after),
-                  audience=audiences_word(one.audiences, one.stays))  # fmt: skip
+    for move in moves:
+        yield say("  - `{key}` ({title}): {before} → {after} for {audience}", key=move.flag,
+                  title=title_of(move.title), before=flag_word(move.before),
+                  after=flag_word(move.after),
+                  audience=audiences_word(move.audiences, move.stays))  # fmt: skip
     if not moves:
         yield say("  - no flag changes")
 

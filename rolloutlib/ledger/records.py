@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from rolloutlib.ledger.documents import Part
-from rolloutlib.ledger.found import (
+from rolloutlib.ledger.record_parts import (
     CarriedPart,
     CheckState,
     Deviation,

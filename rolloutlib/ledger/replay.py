@@ -94,8 +94,8 @@ def replay(book: Workbook, node: Node, *, tolerance: float = TOLERANCE) -> Repla
         if not path.is_file() or digest_of(path.read_bytes()) != subject.digest.sha256:
             raise LedgerError("subject-changed.replay", name=subject.name, id=node.id)
     read = ReviewFolder.read(book.folder / node.id, book.root)
-    seen = read.review.look  # the look that the meeting saw, not one more
-    fresh = worded(review_stage(read.params, replayed=seen).record)
+    look = read.review.look  # the look that the meeting saw, not one more
+    fresh = worded(review_stage(read.params, replayed=look).record)
     lacks = tuple(lacking(read.review, read.files["review.json"]))
     level, verdicts, numbers = compare(read.review, fresh, tolerance=tolerance, lacks=lacks)
     if level == "E0" and results_digest(fresh) != pins.results:
@@ -166,7 +166,9 @@ def _lacking(whole: object, written: object, path: str = "") -> Iterator[str]:
 
 def _beneath(path: str, lacks: tuple[str, ...]) -> bool:
     """Whether a path leads to how a method is said, or to a field that the old review lacks."""
-    return f"{_WORDS}." in path or any(path == one or path.startswith(f"{one}.") for one in lacks)
+    return f"{_WORDS}." in path or any(
+        path == lacked or path.startswith(f"{lacked}.") for lacked in lacks
+    )
 
 
 def knife_edges(review: Review, tolerance: float) -> Iterator[Phrase]:

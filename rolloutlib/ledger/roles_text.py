@@ -64,9 +64,9 @@ def with_person(text: str, who: str, name: str, roles: Sequence[str]) -> str:
     people = _pair(root, _PEOPLE)
     if people is None:
         return _appended(text, root, _people_section(text, root, entry))
-    there = _mapping(text, people.value)
-    if there.value:
-        return _appended(text, there, entry)
+    people_map = _mapping(text, people.value)
+    if people_map.value:
+        return _appended(text, people_map, entry)
     return _first(text, people, entry)
 
 
@@ -77,17 +77,17 @@ def without_person(text: str, who: str) -> str:
         UnclearError: with the line, where the person cannot be taken out safely.
     """
     people = _pair(_root(text), _PEOPLE)
-    there = _mapping(text, people.value) if people else None
-    person = _pair(there, who) if there else None
-    if people is None or there is None or person is None:
+    people_map = _mapping(text, people.value) if people else None
+    person = _pair(people_map, who) if people_map else None
+    if people is None or people_map is None or person is None:
         raise _unclear(1, phrase("expected {who} among the `people`", who=who))
-    if there.flow_style:
-        return _cut_flow(text, there, person)
-    kept = _cut_lines(text, person)
-    if len(there.value) > 1:
-        return kept
+    if people_map.flow_style:
+        return _cut_flow(text, people_map, person)
+    rest = _cut_lines(text, person)
+    if len(people_map.value) > 1:
+        return rest
     colon = text.index(":", people.key.end_mark.index) + 1  # before the lines that were cut
-    return f"{kept[:colon]} {{}}{kept[colon:]}"
+    return f"{rest[:colon]} {{}}{rest[colon:]}"
 
 
 # --- where things stand ---------------------------------------------------------------------------
@@ -95,8 +95,8 @@ def without_person(text: str, who: str) -> str:
 
 def _root(text: str) -> yaml.MappingNode:
     if odd := _LINE_ENDS.search(text):
-        wanted = phrase("expected line ends LF or CR LF, got {got!r}", got=odd.group())
-        raise _unclear(_line(text, odd.start()), wanted)
+        expectation = phrase("expected line ends LF or CR LF, got {got!r}", got=odd.group())
+        raise _unclear(_line(text, odd.start()), expectation)
     try:
         return _mapping(text, cast("Any", yaml).compose(text, Loader=yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
@@ -219,5 +219,5 @@ def _cut_flow(text: str, people: yaml.MappingNode, person: _Pair) -> str:
     if comma is None:
         raise _unclear(_line(text, begin), phrase("expected a comma before the person"))
     between = text[comma.end() : begin]
-    kept = between if between.strip() else ""
-    return text[: comma.end() - 1] + kept + text[end:]
+    remainder = between if between.strip() else ""
+    return text[: comma.end() - 1] + remainder + text[end:]

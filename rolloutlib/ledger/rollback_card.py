@@ -27,21 +27,21 @@ def rollback_lines(way: WayBack) -> list[Line]:
     ]
     if way.joined:
         joined = {"at": way.joined.at, "why": markdown(way.joined.why)}
-        told = say("{at}; it had been recorded beside it ({why})", **joined)
-        lines.append(bold(say("Joined to the ledger"), told))
+        sentence = say("{at}; it had been recorded beside it ({why})", **joined)
+        lines.append(bold(say("Joined to the ledger"), sentence))
     return lines
 
 
 def way_lines(way: WayBack) -> list[Line]:
     """Return the lines that a rollback has wherever it is recorded."""
-    said = (
+    sections = (
         (say("Trigger (signal/time/owner)"), way.trigger),
         (say("Root Cause (suspected)"), way.cause),
         (say("Actions (flags turned off, profile reset)"), "; ".join(way.actions)),
         (say("Restored From (ledger id/link)"), way.restored_from),
         (say("Impact & Follow-ups"), way.impact),
     )
-    lines = [bold(heading, markdown(text)) for heading, text in said]
+    lines = [bold(heading, markdown(text)) for heading, text in sections]
     if way.after:
         lines.append(bold(say("Flags before"), _then(way.before or None)))
         lines.append(bold(say("Flags after"), _then(way.after)))

@@ -165,8 +165,8 @@ def _lines(root: Path, ran: Ran, name: str, card: str | None) -> Iterator[str]:
     yield f"- **Outcome**: {ran.outcome}"
     yield card or f"- **Decision Card**: {_NONE}"
     if ran.report is not None and ran.report.is_relative_to(root):
-        there = ran.report.relative_to(root).as_posix()
-        yield f"- **Report**: {link(there, f'../../{there}')}"
+        report_path = ran.report.relative_to(root).as_posix()
+        yield f"- **Report**: {link(report_path, f'../../{report_path}')}"
     if (root / META).is_file():
         yield f"- **Dataset meta**: {link(META, f'../../{META}')}"
 

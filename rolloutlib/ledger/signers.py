@@ -62,7 +62,9 @@ class Roles(BaseModel):
     @staticmethod
     def people_of(people: Mapping[str, Person]) -> dict[str, _Person]:
         """Return people of a record as this file holds them."""
-        return {who: _Person(name=one.name, roles=one.roles) for who, one in people.items()}
+        return {
+            who: _Person(name=person.name, roles=person.roles) for who, person in people.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,8 @@ def trust(root: Path, plan: Plan, roles: Roles) -> Trust:
     people = {who: Person(person.name, person.roles) for who, person in roles.people.items()}
     thresholds: dict[Decision, Threshold] = {"KEYS": Threshold(roles.keys)}
     thresholds |= {
-        verdict: Threshold(asked.now, asked.within_24h)
-        for verdict, asked in plan.signatures.items()
+        verdict: Threshold(threshold.now, threshold.within_24h)
+        for verdict, threshold in plan.signatures.items()
     }
     return Trust(allowed, revoked, people, thresholds)
 
@@ -154,9 +156,9 @@ def _problems(roles: Roles, signers: Signers, thresholds: Iterable[Threshold]) -
                          who=who, roles=ROLES_FILE)  # fmt: skip
     for who in sorted(with_key - set(roles.people)):
         yield phrase("{file} gives no role to {who}, who has a key", file=ROLES_FILE, who=who)
-    given = {role for person in roles.people.values() for role in person.roles}
-    needed = {role for asked in thresholds for role in asked.all}
-    for role in sorted(needed - given):
+    held_roles = {role for person in roles.people.values() for role in person.roles}
+    needed = {role for threshold in thresholds for role in threshold.all}
+    for role in sorted(needed - held_roles):
         yield phrase(
             "{file}: nobody is {role}, whose signature is needed: `rollout keys add NAME@HOST "
             "--name NAME --role {role} --key FILE.pub`", file=ROLES_FILE, role=role,

@@ -41,9 +41,11 @@ def sign(data: bytes, key: Path, namespace: str = NAMESPACE, agent: str | None =
     """
     made = _ssh_keygen(["-Y", "sign", "-q", "-n", namespace, "-f", str(key)], data, agent)
     if made.returncode or not made.stdout:
-        said = made.stderr.decode(errors="replace").strip().splitlines()
+        complaints = made.stderr.decode(errors="replace").strip().splitlines()
         raise LedgerError(
-            "not-signed", key=key, why=foreign(said[0]) if said else phrase("no reason given")
+            "not-signed",
+            key=key,
+            why=foreign(complaints[0]) if complaints else phrase("no reason given"),
         )
     return made.stdout
 
@@ -53,8 +55,8 @@ def agent_key(signers: Signers, folder: Path) -> Path:
     program = which("ssh-add")
     listed = ""
     if program:
-        asked = subprocess.run([program, "-L"], capture_output=True, text=True, check=False)  # noqa: S603
-        listed = asked.stdout
+        answer = subprocess.run([program, "-L"], capture_output=True, text=True, check=False)  # noqa: S603
+        listed = answer.stdout
     matches = map(PUBLIC_KEY.fullmatch, listed.splitlines())
     usable = {match["key"] for match in matches if match} & {line.key for line in signers.keys}
     if len(usable) != 1:
@@ -107,10 +109,10 @@ def _ask_ssh(
         options = ["-Y", "verify", "-f", str(signers.allowed_file), "-I", who, "-n", NAMESPACE]
         options += ["-s", file.name, f"-Overify-time={at.astimezone(UTC):%Y%m%d%H%M%SZ}"]
         options += ["-r", str(signers.revoked_file)] if revocation else []
-        said = _ssh_keygen(options, data)
+        answer = _ssh_keygen(options, data)
     # What ssh-keygen prints, another program's text.
     good = f'Good "{NAMESPACE}" signature for {who} with '.encode()
-    if said.returncode or not said.stdout.startswith(good):
+    if answer.returncode or not answer.stdout.startswith(good):
         raise LedgerError("bad-signature")
 
 

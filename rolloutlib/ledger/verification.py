@@ -154,8 +154,8 @@ def sign_off_status(
         who = signers.get(role)
         return SignatureState(role, who, times.get(who or ""), f"rollout sign {name} --as {role}")
 
-    asked = node.predicate.trust.thresholds[node.predicate.verdict].all
-    return () if judge.founds(node) else tuple(map(state, asked))
+    roles = node.predicate.trust.thresholds[node.predicate.verdict].all
+    return () if judge.founds(node) else tuple(map(state, roles))
 
 
 def _whole(book: Workbook, ledger: Ledger) -> Iterator[Finding]:
@@ -180,11 +180,13 @@ def _whole(book: Workbook, ledger: Ledger) -> Iterator[Finding]:
     if heads:
         for problem in lint(book.roles, book.signers, ()):
             yield Finding("params", "lint", problem)
-        given = {role for person in book.trust.people.values() for role in person.roles}
-        asked = (book.trust.thresholds.get(node.predicate.verdict) for node in ledger.nodes)
-        thresholds = (each for each in (*asked, book.trust.thresholds["KEYS"]) if each)
+        held_roles = {role for person in book.trust.people.values() for role in person.roles}
+        record_thresholds = (
+            book.trust.thresholds.get(node.predicate.verdict) for node in ledger.nodes
+        )
+        thresholds = (each for each in (*record_thresholds, book.trust.thresholds["KEYS"]) if each)
         needed = {role for each in thresholds for role in each.all}
-        for role in sorted(needed - given):
+        for role in sorted(needed - held_roles):
             yield finding("params/roles.yaml", "vacant", role=role)
 
 

@@ -57,5 +57,5 @@ class Workbook:
 
     def problems(self, verdicts: Iterable[Decision]) -> tuple[Phrase, ...]:
         """Return what the lint of roles and keys finds, where these verdicts are to be signed."""
-        known, asked = self.trust.thresholds, {*verdicts, "KEYS"}
-        return lint(self.roles, self.signers, [known[v] for v in known if v in asked])
+        thresholds, chosen = self.trust.thresholds, {*verdicts, "KEYS"}
+        return lint(self.roles, self.signers, [thresholds[v] for v in thresholds if v in chosen])

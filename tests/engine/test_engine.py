@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from rolloutlib.engine.asked import Prompt, flags_from, read_prompts
 from rolloutlib.engine.bench import Bench, BenchResult, run_bench
 from rolloutlib.engine.call import ask, run_request
+from rolloutlib.engine.prompts import Prompt, flags_from, read_prompts
 from rolloutlib.errors import NoEvidenceError, UsageError
 from rolloutlib.judge.review import review_stage
 from rolloutlib.plan.model import load_plan
@@ -214,10 +214,10 @@ def test_the_simulator_is_deterministic_and_honours_the_flags() -> None:
 
 def test_the_benchmark_is_paired_and_readable(tmp_path: Path) -> None:
     """30 prompts in both arms become envelopes that a review reads as 30 pairs, none refused."""
-    seen: list[tuple[int, int]] = []
-    result = _bench(tmp_path, n=30, progress=lambda done, of: seen.append((done, of)))
+    progress: list[tuple[int, int]] = []
+    result = _bench(tmp_path, n=30, progress=lambda done, of: progress.append((done, of)))
     assert (result.calls, result.failures, result.fallbacks) == (60, (), 0)
-    assert (seen[0], seen[-1], len(seen)) == ((0, 60), (60, 60), 61)
+    assert (progress[0], progress[-1], len(progress)) == ((0, 60), (60, 60), 61)
     control, treatment = _envelopes(result)
     assert [s["promptId"] for s in control["result"]["samples"]] == [
         s["promptId"] for s in treatment["result"]["samples"]
@@ -274,9 +274,11 @@ def test_failures_become_samples_and_count(
     failed = [sample for sample in samples if sample["status"] == status]
     assert len(samples) == 16
     assert 0 < len(failed) == len(result.failures) < 16
-    assert all(why in told for told in result.failures)
-    said = {told.partition(": '")[0].partition(": it starts")[0] for told in result.failures}
-    assert all(sample["error"].startswith(tuple(said)) for sample in failed)
+    assert all(why in failure for failure in result.failures)
+    causes = {
+        failure.partition(": '")[0].partition(": it starts")[0] for failure in result.failures
+    }
+    assert all(sample["error"].startswith(tuple(causes)) for sample in failed)
     assert all("score" not in sample for sample in failed)
     review = review_stage(review_params({"stage": 2, "runs": str(tmp_path)}))
     rate = next(gate for gate in review.gates if gate.id == "error_rate").evidence

@@ -53,9 +53,9 @@ def test_a_seeded_engine_agrees_exactly(root: Path) -> None:
     record = root / "docs" / "LEDGER" / "dec-20261122-rollback-001.record"
     record.parent.mkdir(parents=True)
     record.write_bytes(b"{}\n")
-    found = _replay(root, record=record.stem)
-    assert found.agreement == "exact"
-    assert {gate.agreement for gate in found.gates} <= {"exact", "no data"}
+    replayed = _replay(root, record=record.stem)
+    assert replayed.agreement == "exact"
+    assert {gate.agreement for gate in replayed.gates} <= {"exact", "no data"}
     green, again = (
         [json.loads(line)["result"]["samples"] for line in path.read_text().splitlines()]
         for path in (
@@ -64,9 +64,9 @@ def test_a_seeded_engine_agrees_exactly(root: Path) -> None:
         )
     )
     assert green == again
-    assert "exactly equal" in replay_table(found).text
+    assert "exactly equal" in replay_table(replayed).text
     written = json.loads((root / "out" / "replay.json").read_text())
-    assert written["record_sha256"] == found.record_sha256 == sha256(b"{}\n").hexdigest()
+    assert written["record_sha256"] == replayed.record_sha256 == sha256(b"{}\n").hexdigest()
     assert (
         written["green_sha256"]
         == sha256((root / "examples" / "engine" / "green.jsonl").read_bytes()).hexdigest()
@@ -75,9 +75,9 @@ def test_a_seeded_engine_agrees_exactly(root: Path) -> None:
 
 def test_another_engine_differs(root: Path) -> None:
     """The broken engine does not bring the green state back, and the gates say where."""
-    found = _replay(root, "--broken")
-    assert found.agreement == "differs"
-    differing = {gate.id for gate in found.gates if gate.agreement == "differs"}
+    replayed = _replay(root, "--broken")
+    assert replayed.agreement == "differs"
+    differing = {gate.id for gate in replayed.gates if gate.agreement == "differs"}
     assert {"avg_score", "avg_latency"} <= differing
 
 
@@ -88,8 +88,8 @@ def test_an_unseeded_engine_agrees_within_the_bounds(root: Path) -> None:
     """
     green = root / "examples" / "engine" / "green.jsonl"
     green.write_text(green.read_text().replace('"seed":7', '"seed":8'))
-    found = _replay(root)
-    latency = next(gate for gate in found.gates if gate.id == "avg_latency")
+    replayed = _replay(root)
+    latency = next(gate for gate in replayed.gates if gate.id == "avg_latency")
     assert latency.green is not None
     assert latency.replay is not None
     assert latency.lower is not None
@@ -121,8 +121,10 @@ def test_a_prompt_that_is_gone_is_named(root: Path) -> None:
     A prompt of the green run that the file lacks stops it.
     """
     prompts = root / "examples" / "engine" / "prompts.jsonl"
-    asked = json.loads((root / "examples" / "engine" / "green.jsonl").read_text().splitlines()[0])
-    first = asked["result"]["samples"][0]["promptId"]
+    envelope = json.loads(
+        (root / "examples" / "engine" / "green.jsonl").read_text().splitlines()[0]
+    )
+    first = envelope["result"]["samples"][0]["promptId"]
     prompts.write_text(
         "\n".join(line for line in prompts.read_text().splitlines() if first not in line)
     )

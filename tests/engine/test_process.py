@@ -42,7 +42,7 @@ def _escaping(way: str, mark: Path, then: str) -> tuple[str, ...]:
 
 def _alive(mark: Path) -> list[str]:
     """Return the processes whose command names a mark."""
-    found: list[str] = []
+    commands: list[str] = []
     for folder in filter(lambda path: path.name.isdigit(), Path("/proc").iterdir()):
         try:
             command = (
@@ -51,8 +51,8 @@ def _alive(mark: Path) -> list[str]:
         except OSError:
             continue
         if str(mark) in command and "--engine" not in command:
-            found.append(command)
-    return found
+            commands.append(command)
+    return commands
 
 
 @pytest.fixture
@@ -95,11 +95,11 @@ def test_nothing_outlives_rollout(number: signal.Signals, mark: Path) -> None:
             time.sleep(0.05)
         assert _alive(mark)
         bench.send_signal(number)
-        told = bench.communicate(timeout=60)[1]
+        printed = bench.communicate(timeout=60)[1]
     killed = number == signal.SIGKILL
     assert bench.returncode == (-9 if killed else 128 + number)
-    assert told.count("\n") == (0 if killed else 1)
-    assert told.startswith("rollout: interrupted") or killed
+    assert printed.count("\n") == (0 if killed else 1)
+    assert printed.startswith("rollout: interrupted") or killed
     ended = time.monotonic()
     while _alive(mark) and time.monotonic() < ended + 20:  # it would live for a minute
         time.sleep(0.05)
@@ -180,9 +180,11 @@ def test_a_killed_keeper_is_an_error() -> None:
 
 def test_a_benchmark_killed_anywhere_is_finished(tmp_path: Path) -> None:
     """Killed again and again, the same command asks nothing twice and writes the same envelopes."""
-    asked = tmp_path / "asked"
+    calls_made = tmp_path / "asked"
     engine = ROOT / "examples" / "engine" / "engine.py"
-    once = f"import os; open({str(asked)!r}, 'a').write('x'); exec(open({str(engine)!r}).read())"
+    once = (
+        f"import os; open({str(calls_made)!r}, 'a').write('x'); exec(open({str(engine)!r}).read())"
+    )
     command = [
         *_python(MAIN), "bench", "--prompts", str(ROOT / "examples/engine/prompts.jsonl"), "--n",
         "8", "--engine", " ".join(map(_quoted, _python(once))), "--control", "1", "--treatment",
@@ -199,12 +201,16 @@ def test_a_benchmark_killed_anywhere_is_finished(tmp_path: Path) -> None:
     for calls in (1, 6, 12):
         with bench("killed") as process:
             until = time.monotonic() + 60
-            while time.monotonic() < until and (not asked.exists() or asked.stat().st_size < calls):
+            while time.monotonic() < until and (
+                not calls_made.exists() or calls_made.stat().st_size < calls
+            ):
                 time.sleep(0.01)
             process.kill()
     with bench("killed") as process:
         assert "16 calls, " in process.communicate(timeout=120)[0]
-    assert 16 <= asked.stat().st_size <= 16 + 2 * 3  # at most those that ran when it was killed
+    assert (
+        16 <= calls_made.stat().st_size <= 16 + 2 * 3
+    )  # at most those that ran when it was killed
     with bench("whole") as process:
         process.communicate(timeout=120)
     first, second = (

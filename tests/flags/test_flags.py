@@ -118,10 +118,10 @@ def test_people_in_several_audiences(
     """
     path = _write(tmp_path / "flags.json", FlagState(stage, 1))
     with flag_client(path) as client:
-        found = resolve(client, PLAN, context)
-        assert (found["feature.searchLite"], found["feature.autoTagging"]) == expected
+        resolved = resolve(client, PLAN, context)
+        assert (resolved["feature.searchLite"], resolved["feature.autoTagging"]) == expected
         state = resolve_state(client, context)
-    assert {key: state[key] for key in found} == found
+    assert {key: state[key] for key in resolved} == resolved
 
 
 def test_single_flags_and_the_state_agree_for_every_kind_of_person(tmp_path: Path) -> None:
@@ -154,9 +154,9 @@ def test_a_feature_that_is_off_is_off_for_everybody(tmp_path: Path, stage: Stage
     path = _write(tmp_path / "flags.json", FlagState(stage, 2, "dec-20261122-rollback-001", off))
     with flag_client(path) as client:
         for context in CONTEXTS.values():
-            found = resolve(client, PLAN, context)
-            assert [found[PLAN.features[key].flag] for key in off] == [False, False, "exploit"]
-            assert found["feature.styleGuard"] is True
+            resolved = resolve(client, PLAN, context)
+            assert [resolved[PLAN.features[key].flag] for key in off] == [False, False, "exploit"]
+            assert resolved["feature.styleGuard"] is True
 
 
 def test_a_stage_changes_what_the_plan_says() -> None:
@@ -188,9 +188,9 @@ def test_what_is_written_is_read(file: Path) -> None:
     """The state survives the file, with its digest."""
     state = FlagState(3, 12, "dec-20261122-rollback-004", ("A", "C"), "strict")
     _write(file, state)
-    found = read_flags(file)
-    assert found.state == state
-    assert found.digest == digest_of(document(PLAN, state))
+    read = read_flags(file)
+    assert read.state == state
+    assert read.digest == digest_of(document(PLAN, state))
 
 
 def test_read_back_sees_what_is_wrong(file: Path) -> None:
@@ -346,7 +346,7 @@ def test_a_million_reads_see_no_mixed_state(file: Path) -> None:
     """
     on, part = CONTEXTS["opted_in"], 1 if EXHAUSTIVE else 10
     switches, reads = 500 // part, 1_000_000 // part
-    seen: set[int] = set()
+    generations: set[int] = set()
     with flag_client(file, poll_ms=5) as client:
         writer = threading.Thread(target=_switch_on_and_off, args=(file, switches))
         writer.start()
@@ -358,12 +358,12 @@ def test_a_million_reads_see_no_mixed_state(file: Path) -> None:
             assert state["guardianProfileId"] == ("default" if generation % 2 else "strict"), state  # pyright: ignore[reportOperatorIssue]
             assert generation >= last  # pyright: ignore[reportOperatorIssue]
             last = generation
-            seen.add(generation)  # pyright: ignore[reportArgumentType]
+            generations.add(generation)  # pyright: ignore[reportArgumentType]
             if done >= reads and not writer.is_alive():
                 break
         writer.join()
         _wait(lambda: resolve_state(client, on)["generation"] == 5 + switches)
-    assert len(seen) > switches / 5
+    assert len(generations) > switches / 5
 
 
 def _switch_on_and_off(path: Path, switches: int) -> None:
@@ -373,9 +373,9 @@ def _switch_on_and_off(path: Path, switches: int) -> None:
         time.sleep(0.02)
 
 
-def _wait(seen: Callable[[], bool], seconds: float = 30) -> None:
+def _wait(holds: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
-    while not seen():
+    while not holds():
         assert time.monotonic() < deadline, "not seen in time"
         time.sleep(0.005)
 

@@ -13,7 +13,7 @@ from msgspec import UNSET, structs
 
 from rolloutlib.cli import main
 from rolloutlib.flags.document import FlagFiles, session_defaults
-from rolloutlib.flags.knobs import Because, in_force, kept, turn, turn_of, undo
+from rolloutlib.flags.knobs import Because, in_force, turn, turn_of, undo, with_knobs
 from rolloutlib.flags.outcome import Trigger
 from rolloutlib.flags.rollback import roll_back
 from rolloutlib.flags.state import SESSION, read_flags
@@ -45,7 +45,7 @@ def book(tmp_path: Path) -> Path:
     return root
 
 
-def told(root: Path, name: str, text: str, why: Because = WHY) -> object:
+def value_after(root: Path, name: str, text: str, why: Because = WHY) -> object:
     """Turn a knob as the command does; return what the session config has of `strategy`."""
     turn(root, PLAN, name, turn_of(PLAN.knobs.known[name], text), why, files=FILES)
     return json.loads((root / SESSION).read_bytes()).get("strategy")
@@ -70,7 +70,7 @@ def test_what_is_out_of_bounds_is_refused(book: Path, name: str, text: str, why:
     """In words that name the value, and nothing is written."""
     before = (book / SESSION).read_bytes()
     with pytest.raises(KnobError, match=why):
-        told(book, name, text)
+        value_after(book, name, text)
     assert (book / SESSION).read_bytes() == before
     assert not (book / LOG).exists()
 
@@ -80,91 +80,93 @@ def test_why_a_turn_is_refused_is_said_in_korean() -> None:
     why = PLAN.knobs.known["styleStrictness"].refuses(0.5, Turn(to="fast"))
     assert str(why) == "'fast' is no number"
     with speaking("ko"):
-        told = translated(KnobError("{name} is {value}; {why}", name="x", value="0.5", why=why))
-    assert told == "x은(는) 0.5입니다. 'fast'은(는) 수가 아닙니다"
+        sentence = translated(KnobError("{name} is {value}; {why}", name="x", value="0.5", why=why))
+    assert sentence == "x은(는) 0.5입니다. 'fast'은(는) 수가 아닙니다"
 
 
 def test_a_step_and_a_value(book: Path) -> None:
     """A sign is a step, no sign a value; counts stay whole numbers, as the engine reads them."""
-    assert told(book, "styleStrictness", "−0.05") == {"styleStrictness": 0.45}
-    assert told(book, "styleStrictness", "-0.05") == {"styleStrictness": 0.4}
-    assert told(book, "maxTags", "2") == {"styleStrictness": 0.4, "maxTags": 2}
+    assert value_after(book, "styleStrictness", "−0.05") == {"styleStrictness": 0.45}
+    assert value_after(book, "styleStrictness", "-0.05") == {"styleStrictness": 0.4}
+    assert value_after(book, "maxTags", "2") == {"styleStrictness": 0.4, "maxTags": 2}
     assert '"maxTags": 2\n' in (book / SESSION).read_text()
-    told(book, "maxTags", "1")
+    value_after(book, "maxTags", "1")
     with pytest.raises(KnobError, match="it is only turned down"):
-        told(book, "maxTags", "2")
+        value_after(book, "maxTags", "2")
 
 
 def test_a_third_knob_waits_for_a_measurement(book: Path) -> None:
     """Two at once; what is turned back, forced, or older than the data does not count."""
-    told(book, "styleStrictness", "-0.05")
-    told(book, "difficultyStep", "0.05")
+    value_after(book, "styleStrictness", "-0.05")
+    value_after(book, "difficultyStep", "0.05")
     with pytest.raises(KnobError, match="styleStrictness, difficultyStep are turned already"):
-        told(book, "maxTags", "2")
-    told(book, "styleStrictness", "-0.05")  # one of the two may go on
+        value_after(book, "maxTags", "2")
+    value_after(book, "styleStrictness", "-0.05")  # one of the two may go on
     measured = WHY._replace(since=NOW, at=NOW + timedelta(hours=1))
-    told(book, "maxTags", "2", measured)
-    told(book, "contradictoryTags", "forbid", measured)
+    value_after(book, "maxTags", "2", measured)
+    value_after(book, "contradictoryTags", "forbid", measured)
     with pytest.raises(KnobError, match="maxTags, contradictoryTags"):
-        told(book, "difficultyStep", "0.10", measured)
-    told(book, "difficultyStep", "0.10", measured._replace(forced="the meeting wants it"))
+        value_after(book, "difficultyStep", "0.10", measured)
+    value_after(book, "difficultyStep", "0.10", measured._replace(forced="the meeting wants it"))
     assert read_log(book)[-1].forced == "the meeting wants it"
 
 
 def test_undo_goes_back_change_by_change(book: Path) -> None:
     """To what was there, the absence of a value included, and never over somebody's hand."""
     first = (book / SESSION).read_bytes()
-    told(book, "styleStrictness", "-0.05")
-    told(book, "styleStrictness", "-0.05")
+    value_after(book, "styleStrictness", "-0.05")
+    value_after(book, "styleStrictness", "-0.05")
     for _ in range(2):
         undo(book, PLAN, None, WHY, files=FILES)
     assert (book / SESSION).read_bytes() == first
     with pytest.raises(KnobError, match="no change to take back"):
         undo(book, PLAN, None, WHY, files=FILES)
-    told(book, "difficultyStep", "0.05")
+    value_after(book, "difficultyStep", "0.05")
     (book / SESSION).write_bytes(first)
     with pytest.raises(KnobError, match="somebody turned it since, or a rollback reset it"):
         undo(book, PLAN, "difficultyStep", WHY, files=FILES)
-    assert not next(one for one in in_force(book, PLAN) if one.name == "difficultyStep").recorded
+    assert not next(
+        state for state in in_force(book, PLAN) if state.name == "difficultyStep"
+    ).recorded
 
 
 def test_a_damaged_log_or_session_is_a_sentence(book: Path) -> None:
     """Which names the line and the way out; the knob stays where it is."""
-    told(book, "styleStrictness", "-0.05")
+    value_after(book, "styleStrictness", "-0.05")
     (book / LOG).write_text((book / LOG).read_text() * 2)
     with pytest.raises(KnobError, match=r"params/knobs.jsonl, line 2: its number"):
-        told(book, "styleStrictness", "-0.05")
+        value_after(book, "styleStrictness", "-0.05")
     (book / LOG).unlink()
     (book / SESSION).write_text("[]")
     with pytest.raises(KnobError, match=r"session.config.json is no object"):
-        told(book, "styleStrictness", "-0.05")
+        value_after(book, "styleStrictness", "-0.05")
 
 
 def test_new_session_configs_keep_recorded_knobs(book: Path) -> None:
     """A promotion's does; what nobody recorded, or a knob may not have, is left out."""
     fresh = session_defaults(PLAN, read_flags(book / "params" / "flags.json").state)
-    told(book, "styleStrictness", "-0.05")
-    assert kept(book, PLAN, fresh) == (book / SESSION).read_bytes() != fresh
+    value_after(book, "styleStrictness", "-0.05")
+    assert with_knobs(book, PLAN, fresh) == (book / SESSION).read_bytes() != fresh
     session = json.loads((book / SESSION).read_bytes())
     session["strategy"] = {"styleStrictness": 0.9, "difficultyStep": 0.07}
     (book / SESSION).write_text(json.dumps(session))
-    assert kept(book, PLAN, fresh) == fresh
+    assert with_knobs(book, PLAN, fresh) == fresh
 
 
 def test_a_rollback_resets_them(book: Path) -> None:
     """What is safe is what the engine has by itself: the kill switch needs to know no knob."""
     before = (book / SESSION).read_bytes()
-    told(book, "styleStrictness", "-0.05")
+    value_after(book, "styleStrictness", "-0.05")
     roll_back(book, Trigger("slow"), now=NOW, files=FILES)
     assert "strategy" not in json.loads((book / SESSION).read_bytes())
     assert json.loads(before)["guardianProfileId"] == "default"
-    assert [one.recorded for one in in_force(book, PLAN)].count(False) == 1
+    assert [state.recorded for state in in_force(book, PLAN)].count(False) == 1
 
 
 def test_the_next_decision_repeats_them(book: Path) -> None:
     """Record and card say before → after and why; later records tell only what came later."""
-    told(book, "styleStrictness", "-0.05", WHY._replace(at=START - timedelta(hours=1)))
-    told(book, "guardianProfile", "fast", WHY._replace(at=START - timedelta(hours=1)))
+    value_after(book, "styleStrictness", "-0.05", WHY._replace(at=START - timedelta(hours=1)))
+    value_after(book, "guardianProfile", "fast", WHY._replace(at=START - timedelta(hours=1)))
     ledger = Workbook(book, Quick())
 
     def draft(slot: Slot) -> Predicate:

@@ -14,7 +14,7 @@ import pytest
 from rolloutlib.flags.document import FlagState
 from rolloutlib.flags.notices import measured_gate, release_notes, rollback_notes
 from rolloutlib.flags.outcome import RolledBack
-from rolloutlib.ledger.found import GateState
+from rolloutlib.ledger.record_parts import GateState
 from rolloutlib.plan.model import load_plan
 from rolloutlib.reason import because
 from rolloutlib.words.sentences import Sentence, say, speaking

@@ -22,16 +22,16 @@ def recorded(root: Path, name: str, verdict: str, seq: int, at: str) -> None:
     """Leave a record as far as the overview reads it."""
     folder = root / "docs" / "LEDGER"
     folder.mkdir(parents=True, exist_ok=True)
-    said = {"predicate": {"seq": seq, "verdict": verdict, "prepared": {"at": at}}}
-    (folder / f"{name}.record").write_text(json.dumps(said), encoding="utf-8")
+    record = {"predicate": {"seq": seq, "verdict": verdict, "prepared": {"at": at}}}
+    (folder / f"{name}.record").write_text(json.dumps(record), encoding="utf-8")
     (folder / f"{name}.md").touch()
 
 
 def line(root: Path, title: str) -> str:
     """Return what the overview lists under a title."""
     text = system_overview(root, None, None, lang="en").read_text("utf-8")
-    (found,) = (one for one in text.splitlines() if one.startswith(f"- {title}: "))
-    return found.removeprefix(f"- {title}: ")
+    (listed,) = (each for each in text.splitlines() if each.startswith(f"- {title}: "))
+    return listed.removeprefix(f"- {title}: ")
 
 
 def test_decisions_are_in_the_order_of_the_ledger(tmp_path: Path) -> None:

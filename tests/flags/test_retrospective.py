@@ -86,8 +86,8 @@ def back(tmp_path_factory: pytest.TempPathFactory) -> LookBack:
 
 def test_decisions_tell_what_came_of_them(back: LookBack) -> None:
     """Each at its stage; a GO that was taken back and one that nobody promoted are told apart."""
-    told = [(step.verdict, step.stage, step.entered, bool(step.undone)) for step in back.steps]
-    assert told == [
+    outcomes = [(step.verdict, step.stage, step.entered, bool(step.undone)) for step in back.steps]
+    assert outcomes == [
         ("GO", 0, 1, False), ("HOLD", 1, None, False), ("HOLD", 1, None, False),
         ("GO", 1, 2, True), ("ROLLBACK", 2, None, False), ("GO", 2, None, False),
     ]  # fmt: skip
@@ -124,7 +124,7 @@ def test_the_score_of_known_forecasts() -> None:
 def test_an_alarm_that_rings_on_is_one(back: LookBack) -> None:
     """Two days in a row were answered by the rollback, the one weeks later by nobody."""
     assert back.watches == 3
-    assert [(one.days, one.answered and "rollback" in one.answered) for one in back.heard] == [
+    assert [(a.days, a.answered and "rollback" in a.answered) for a in back.heard] == [
         (2, True), (1, None),
     ]  # fmt: skip
     assert "that nobody acted on: 1." in lookback.alarms_table(back).text
@@ -160,8 +160,8 @@ def test_marks_of_the_time_line_tell_what_came_of_them(back: LookBack) -> None:
     assert isinstance(drawn, Figure)
     wide = drawn.wide
     alt.Chart.from_dict(wide)  # held against Vega-Lite's schema
-    told = {part["mark"]["type"] for part in wide["layer"] if "tooltip" in part["encoding"]}
-    assert told == {"rule", "point", "text"}
+    explained = {part["mark"]["type"] for part in wide["layer"] if "tooltip" in part["encoding"]}
+    assert explained == {"rule", "point", "text"}
     rows = [row for values in wide["datasets"].values() for row in values]
     assert {"stage 2 entered", "22.0"} & {row.get("came", row.get("days")) for row in rows}
     assert all(value == chart(value) for row in rows for value in row.values()

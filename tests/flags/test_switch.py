@@ -98,7 +98,7 @@ def _pull(root: Path, features: tuple[FeatureId, ...] = ()) -> RolledBack:
 def _on_for(path: Path, keys: tuple[str, ...] = ("feature.searchLite",)) -> set[str]:
     """Return for whom a new client finds any of these switches on, or reads no state at all."""
     with flag_client(path) as client:
-        found: set[str] = set()
+        audiences: set[str] = set()
         for audience in CONTEXTS:
             from openfeature.evaluation_context import EvaluationContext
 
@@ -106,8 +106,8 @@ def _on_for(path: Path, keys: tuple[str, ...] = ("feature.searchLite",)) -> set[
             state: Any = client.get_object_value("rollout.state", {}, about)
             alone = [client.get_boolean_value(key, True, about) for key in keys]  # noqa: FBT003
             if any(alone) or any(state.get(key, True) for key in keys):
-                found.add(audience)
-        return found
+                audiences.add(audience)
+        return audiences
 
 
 def _without_plan(root: Path) -> None:
@@ -171,12 +171,12 @@ def test_no_content_of_the_flag_file_keeps_flags_on(root: Path, name: str, plan:
     assert done.switched
     assert _on_for(root / FLAGS) == set()
     assert done.open == []
-    held = read_flags(root / FLAGS)
-    assert (held.data, held.digest, held.state) == (done.data, done.digest, done.after)
+    file = read_flags(root / FLAGS)
+    assert (file.data, file.digest, file.state) == (done.data, done.digest, done.after)
     assert "feature.searchLite" in done.flags
     if plan == "plan":
-        assert unedited(PLAN, held)
-    assert held.state.generation >= max(1, salvaged_generation(EDITS[name]))
+        assert unedited(PLAN, file)
+    assert file.state.generation >= max(1, salvaged_generation(EDITS[name]))
     assert not _pull(root).switched
 
 
@@ -265,11 +265,11 @@ def _pipe(root: Path) -> list[Path]:
 
 def _socket(root: Path) -> list[Path]:
     (root / FLAGS).unlink()
-    here = Path.cwd()
+    before = Path.cwd()
     os.chdir(root / "params")  # the name of a socket is short
     with socket.socket(socket.AF_UNIX) as made:
         made.bind("flags.json")
-    os.chdir(here)
+    os.chdir(before)
     return []
 
 
@@ -397,8 +397,8 @@ def test_who_could_read_the_file_still_can(root: Path) -> None:
         _pull(root)
     finally:
         os.umask(old)
-    found = (root / FLAGS).stat()
-    assert (found.st_uid, found.st_gid, found.st_mode) == (was.st_uid, was.st_gid, was.st_mode)
+    now = (root / FLAGS).stat()
+    assert (now.st_uid, now.st_gid, now.st_mode) == (was.st_uid, was.st_gid, was.st_mode)
     assert (root / SESSION).stat().st_mode & 0o777 == 0o644
 
 
@@ -587,9 +587,7 @@ def test_the_command_from_its_start(root: Path) -> None:
 
 def test_the_product_is_what_the_plan_says() -> None:
     """What the kill switch knows of the product without the plan is the shipped plan's table."""
-    assert {
-        key: (known.feature, known.on, known.off, known.safe) for key, known in PRODUCT.items()
-    } == {
+    assert {key: (flag.feature, flag.on, flag.off, flag.safe) for key, flag in PRODUCT.items()} == {
         feature.flag: (key, feature.enabled, feature.disabled, feature.safe)
         for key, feature in PLAN.features.items()
     }
@@ -598,12 +596,12 @@ def test_the_product_is_what_the_plan_says() -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_without_the_plan_the_bytes_are_those_of_the_plan(stage: int) -> None:
     """From any stage's file, and from nothing: what the plan says when all features are off."""
-    held = FlagState(STAGES[stage], 5, "dec-20260131-001")
+    before = FlagState(STAGES[stage], 5, "dec-20260131-001")
     safe = FlagState(STAGES[stage], 6, "x", ("A", "B", "C", "D", "E", "F"))
-    found = off_document(document(PLAN, held), 6, "x")
-    assert found.state == safe
-    assert found.data == document(PLAN, safe)
-    assert found.session == session_defaults(PLAN, safe)
+    off = off_document(document(PLAN, before), 6, "x")
+    assert off.state == safe
+    assert off.data == document(PLAN, safe)
+    assert off.session == session_defaults(PLAN, safe)
 
 
 def test_flags_that_nobody_knows_are_left_to_the_code(root: Path) -> None:

@@ -31,7 +31,7 @@ ODD: Final = (
     ["true"], [[True]], {}, {"optIn": True}, {"var": "optIn"}, b"true",
     datetime(2026, 1, 1, tzinfo=UTC),
 )  # fmt: skip
-SAID: Final = (ABSENT, None, True, False, *ODD)
+WISHES: Final = (ABSENT, None, True, False, *ODD)
 COHORTS: Final = (
     ABSENT, None, "internal", "dogfood", "beta_optin", "Internal", "INTERNAL", " internal",
     "internal ", "internal\n", "beta_optin ", "beta optin", ["internal"], ["beta_optin"], {}, 1,
@@ -54,9 +54,9 @@ def _search(stage: StageId, cohort: object, opt_in: object, opt_out: object) -> 
 
 
 def _context(cohort: object, opt_in: object, opt_out: object) -> EvaluationContext:
-    said: dict[str, Any] = {"cohort": cohort, "optIn": opt_in, "optOut": opt_out}
+    attributes: dict[str, Any] = {"cohort": cohort, "optIn": opt_in, "optOut": opt_out}
     return EvaluationContext(
-        attributes={key: value for key, value in said.items() if value is not ABSENT}
+        attributes={key: value for key, value in attributes.items() if value is not ABSENT}
     )
 
 
@@ -71,11 +71,11 @@ def test_nobody_gets_more_than_the_plan_gives(tmp_path: Path, stage: StageId) ->
     path = tmp_path / "flags.json"
     files = FlagFiles(time.time_ns)
     switch(files, path, document(PLAN, FlagState(stage, stage + 1)), before=None)
-    asked = [*product(COHORTS, (ABSENT, True, "true"), (ABSENT, True, False, "true"))]
-    asked += [*product((ABSENT, "internal", "beta_optin"), SAID, (ABSENT, None, True, False))]
-    asked += [*product((ABSENT, "internal", "beta_optin"), (ABSENT, True), SAID)]
+    people = [*product(COHORTS, (ABSENT, True, "true"), (ABSENT, True, False, "true"))]
+    people += [*product((ABSENT, "internal", "beta_optin"), WISHES, (ABSENT, None, True, False))]
+    people += [*product((ABSENT, "internal", "beta_optin"), (ABSENT, True), WISHES)]
     with flag_client(path) as client:
-        for cohort, opt_in, opt_out in asked:
+        for cohort, opt_in, opt_out in people:
             about = _context(cohort, opt_in, opt_out)
             search = _search(stage, cohort, opt_in, opt_out)
             tags = stage > 0 or cohort == "internal"
@@ -93,13 +93,13 @@ def test_what_an_earlier_version_wrote_gives_the_same_to_who_says_true_or_false(
     """Its files stay valid: they differ only where a client says something else."""
     from rolloutlib.flags import document as documents
 
-    state, found = FlagState(stage, 1), list[list[Any]]()
+    state, states = FlagState(stage, 1), list[list[Any]]()
     for form in (documents._NEWEST, documents._FIRST):  # noqa: SLF001  # both ways to write it
         path = tmp_path / "flags.json"
         data = documents._document(PLAN, state, form)  # noqa: SLF001
         switch(FlagFiles(time.time_ns), path, data, before=None)
-        asked = product(("internal", "dogfood", ABSENT), (True, False, ABSENT), (False, ABSENT))
+        people = product(("internal", "dogfood", ABSENT), (True, False, ABSENT), (False, ABSENT))
         with flag_client(path) as client:
-            found.append([_state(client, _context(*person)) for person in asked])
-            found[-1].append(_state(client, _context(ABSENT, ABSENT, True)))  # noqa: FBT003
-    assert found[0] == found[1]
+            states.append([_state(client, _context(*person)) for person in people])
+            states[-1].append(_state(client, _context(ABSENT, ABSENT, True)))  # noqa: FBT003
+    assert states[0] == states[1]

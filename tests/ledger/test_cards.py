@@ -17,7 +17,8 @@ from rolloutlib.ledger.cards import render
 from rolloutlib.ledger.chain import Node
 from rolloutlib.ledger.decide import owed_of
 from rolloutlib.ledger.documents import decimal, decode, digest_of, encode
-from rolloutlib.ledger.found import (
+from rolloutlib.ledger.gate_rows import gate_table
+from rolloutlib.ledger.record_parts import (
     CheckState,
     Deviation,
     GateState,
@@ -28,7 +29,6 @@ from rolloutlib.ledger.found import (
     Waiver,
     Window,
 )
-from rolloutlib.ledger.gate_rows import gate_table
 from rolloutlib.ledger.records import (
     Decision,
     FlagSet,
@@ -59,24 +59,24 @@ FORMS = [
     for kind in kinds
     for lang in ("en", "ko")
 ]
-KEPT = structs.replace(GATE, harm="lower", runs=3, runs_wanted=3)
+CLEAR = structs.replace(GATE, harm="lower", runs=3, runs_wanted=3)
 P95 = structs.replace(
-    KEPT, id="p95_latency", title="95th percentile latency", unit="ms", signed=False,
+    CLEAR, id="p95_latency", title="95th percentile latency", unit="ms", signed=False,
     limit="2200.0", proof_limit="0.05", plan="fail", value="2310.0", evidence="fail",
     point="0.129", lower="0.112", upper="0.148", n_control=None, harm="higher", quantile="0.95",
 )  # fmt: skip
 VETOED = structs.replace(
-    KEPT, id="vetoed", title="Vetoed share", limit="0.0", proof_limit="0.03", plan="fail",
+    CLEAR, id="vetoed", title="Vetoed share", limit="0.0", proof_limit="0.03", plan="fail",
     value="0.0123", point="0.0123", lower="0.0048", upper="0.0205", harm="higher",
 )  # fmt: skip
 OPEN = structs.replace(
-    KEPT, id="top_issue", title="Top issue rate", unit="ratio", evidence_unit="ratio",
+    CLEAR, id="top_issue", title="Top issue rate", unit="ratio", evidence_unit="ratio",
     signed=False, limit="0.7", proof_limit="0.8", plan="inconclusive", value=None, point=None,
     evidence="inconclusive", lower=None, upper=None, n_control=None, n_treatment=None,
     harm="higher", subject="too|long", why="There are no samples to judge.", runs=2,
 )  # fmt: skip
 SCORE = structs.replace(
-    KEPT, id="avg_score", title="Average score", unit="score", evidence_unit="score", limit="0.0",
+    CLEAR, id="avg_score", title="Average score", unit="score", evidence_unit="score", limit="0.0",
     proof_limit="-0.1", plan="fail", value="-0.03", point="-0.03", lower="-0.08", upper="0.02",
 )  # fmt: skip
 
@@ -88,7 +88,7 @@ def node_of(p: Predicate) -> Node:
     return Node(0, p.id, digest_of(encode(record)), record, ())
 
 
-def decision(lang: Any, **said: Any) -> Predicate:  # noqa: ANN401
+def decision(lang: Any, **fields: Any) -> Predicate:  # noqa: ANN401
     """Return a GO of stage 2 of simulated runs, as `decide` drafts it."""
     people = {
         "pm_kim@ex.com": Person("Kim Min-ji", ("pm",)),
@@ -111,7 +111,7 @@ def decision(lang: Any, **said: Any) -> Predicate:  # noqa: ANN401
         prepared=Prepared("ana_jung@ex.com", "2026-11-22T09:00:00Z"), lang=lang, trust=trust,
         witnesses={}, note="All of *week 3*.", stage=Move(2, 3), cohort="everyone",
         recommendation="GO", tags=("too_long",), window=Window(("r1",), 48), measured=arms,
-        gates=(KEPT,), flags_before=before, flags_after=after, card=2, cap=1000,
+        gates=(CLEAR,), flags_before=before, flags_after=after, card=2, cap=1000,
         features={"feature.searchLite": "Search summaries", "feature.mode": "Generator mode"},
         moves=(MovePart("A", "Search summaries", "feature.searchLite", before=False, after=True,
                         audiences=("opted_in", "everyone"), stays=("opted_out",)),),
@@ -119,7 +119,7 @@ def decision(lang: Any, **said: Any) -> Predicate:  # noqa: ANN401
         checks=(CheckState("test_suites", "Test suites pass", holds=True, why="10",
                            evidence=(), simulated=True),),
     )  # fmt: skip
-    return structs.replace(drafted, **said)
+    return structs.replace(drafted, **fields)
 
 
 def waived(lang: str) -> Predicate:
@@ -127,7 +127,7 @@ def waived(lang: str) -> Predicate:
     names = ("p95_latency", "vetoed", "top_issue", "release_notes", "code", "recommendation")
     notes = CheckState("release_notes", "Release notes are ready", None, "No <b>file</b>.", ())
     return decision(
-        lang, gates=(KEPT, SCORE, P95, VETOED, OPEN), checks=(notes,), recommendation="NO_GO",
+        lang, gates=(CLEAR, SCORE, P95, VETOED, OPEN), checks=(notes,), recommendation="NO_GO",
         cap=None, waivers=tuple(Waiver(name, f"Why {name}.") for name in names),
         deviations=(Deviation("avg_score", "lower", "0.0", "-0.03", None, "0.1"),),
         owed=(OwedPart("pm", "Bring evidence for the checks: release notes."),),
@@ -173,19 +173,21 @@ def test_the_card_moves_what_the_page_moves(stage: StageId, lang: str) -> None:
     """For each stage, a GO's card tells of the audience of each flag as the decision page does."""
     decided = decided_of(PLAN, stage)
     moves = tuple(
-        MovePart(one.feature, one.title, one.flag, one.before, one.after, one.audiences, one.stays)
-        for one in decided.moves
+        MovePart(
+            move.feature, move.title, move.flag, move.before, move.after, move.audiences, move.stays
+        )
+        for move in decided.moves
     )
     node = node_of(decision(lang, stage=Move(stage, stage + 1), moves=moves, cap=decided.next_cap))
     card = render(node).decode()
     with speaking(lang):
         page = decision_page(structs.replace(story(), decided=decided), lang).text
         opens = next(line for line in page.splitlines() if line.startswith(str(say("A GO"))))
-        for one in decided.moves:
-            whom = audiences_word(one.audiences, one.stays)
+        for move in decided.moves:
+            whom = audiences_word(move.audiences, move.stays)
             change = str(say("{move} for {audience}", move="", audience=whom)).strip()
             assert change in opens
-            assert re.search(rf"`{one.flag}`.* → true.*{re.escape(change)}", card)
+            assert re.search(rf"`{move.flag}`.* → true.*{re.escape(change)}", card)
     assert (str(decided.next_cap) in opens) == (decided.next_cap is not None)
     assert (f"{decided.next_cap}" in card.split("feature.")[0]) == (decided.next_cap is not None)
 
@@ -194,8 +196,8 @@ def test_the_card_moves_what_the_page_moves(stage: StageId, lang: str) -> None:
 def test_a_card_that_is_no_go_tells_of_no_move(verdict: Decision) -> None:
     """Where nobody is let in, there is no audience, no cap and no flag."""
     text = render(node_of(decision("en", verdict=verdict, moves=UNSET))).decode()
-    told = text.split("**Knob Changes**")[1].split("- **Measured**")[0]
-    assert told == (
+    changes = text.split("**Knob Changes**")[1].split("- **Measured**")[0]
+    assert changes == (
         ": no flag changes\n  - `guardian.max`: 3 → – (R1)\n"
         "- **Problem**: Exit of stage 2 towards stage 3.\n"
     )
@@ -204,11 +206,11 @@ def test_a_card_that_is_no_go_tells_of_no_move(verdict: Decision) -> None:
 @pytest.mark.parametrize(("verdict", "left"), [("GO", ["open.promote"]), ("HOLD", [])])
 def test_a_record_does_not_ask_for_itself(verdict: Decision, left: list[str]) -> None:
     """The decision is not open on its own card, and what is no GO is not promoted."""
-    asked = [OpenItem("pm", because("open.decide")),
+    items = [OpenItem("pm", because("open.decide")),
              OpenItem("owner", because("open.promote", stage=3, title="Default-on"))]  # fmt: skip
-    told = owed_of(structs.replace(story(), open_items=tuple(asked)), verdict)
-    assert [one.what for one in told] == [
-        sentence(one.why) for one in asked if one.why.code in left
+    owed = owed_of(structs.replace(story(), open_items=tuple(items)), verdict)
+    assert [item.what for item in owed] == [
+        sentence(item.why) for item in items if item.why.code in left
     ]
 
 
@@ -220,8 +222,8 @@ def cells_of(gate: GateState) -> list[str]:
 
 def number(text: str) -> float:
     """Return the number in a cell: the last one, without its unit."""
-    found = re.findall(r"[−+×]?[\d,]+(?:\.\d+)?", text)
-    return float(found[-1].replace("−", "-").replace(",", "").strip("×"))
+    numbers = re.findall(r"[−+×]?[\d,]+(?:\.\d+)?", text)
+    return float(numbers[-1].replace("−", "-").replace(",", "").strip("×"))
 
 
 Harm = Literal["lower", "higher"]
@@ -243,16 +245,16 @@ def test_no_row_contradicts_itself(
     if share:
         limit, lower, point, upper, harm = (*map(abs, (limit, lower, point, upper)), "higher")
         lower, upper = min(lower, upper), max(lower, upper)
-    kept, broken = proves(lower, upper, limit, harm)
-    verdict = "pass" if kept else "fail" if broken else "inconclusive"
+    proven, broken = proves(lower, upper, limit, harm)
+    verdict = "pass" if proven else "fail" if broken else "inconclusive"
     gate = structs.replace(
-        P95 if share else KEPT, harm=harm, evidence=verdict, proof_limit=decimal(limit),
+        P95 if share else CLEAR, harm=harm, evidence=verdict, proof_limit=decimal(limit),
         point=decimal(point), lower=decimal(lower), upper=decimal(upper), why=UNSET,
     )  # fmt: skip
     _, _, _, _, shown, _, bounds, word, _ = cells_of(gate)
     worst, best = bounds.split(" to ") if harm == "lower" else reversed(bounds.split(" to "))
     assert word == verdict
-    for end, holds in ((worst, kept), (best, not broken)):
+    for end, holds in ((worst, proven), (best, not broken)):
         good = number(end) >= number(shown) if harm == "lower" else number(end) <= number(shown)
         edge = "&lt;" in end if harm == "lower" else "&gt;" in end
         if number(end) != number(shown):

@@ -10,9 +10,9 @@ from msgspec import UNSET, structs
 from rolloutlib.judge.record import encode
 from rolloutlib.judge.review import review_stage
 from rolloutlib.ledger.book import append
-from rolloutlib.ledger.found import CarriedPart, MeasuredArm, Window
 from rolloutlib.ledger.left_out import left_out_of_record
 from rolloutlib.ledger.pins import ReviewFolder, changed_files, results_digest
+from rolloutlib.ledger.record_parts import CarriedPart, MeasuredArm, Window
 from rolloutlib.ledger.records import Move
 from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.measure.store import ingest
@@ -41,11 +41,11 @@ def reviewed(**about: object) -> tuple[ReviewParams, Reviewed]:
 def test_carried_files_are_pinned_and_replayed(tmp_path: Path) -> None:
     """The same data again give the same bytes; a carried file that changed is named."""
     own, before = (write(tmp_path / f"{stage}", runs_of(stage)) for stage in (3, 2))
-    params, found = reviewed(runs=own, carry=[before])
-    record = worded(found.record)
+    params, result = reviewed(runs=own, carry=[before])
+    record = worded(result.record)
     read = ReviewFolder(tmp_path, {}, record, params, PLAN)
     assert [*changed_files(read, ROOT)] == []
-    again = worded(review_stage(params, replayed=found.look).record)
+    again = worded(review_stage(params, replayed=result.look).record)
     assert (encode(again), results_digest(again)) == (encode(record), results_digest(record))
     (tmp_path / "2" / "00.json").write_text("{}")
     (tmp_path / "2" / "new.json").write_text("{}")
@@ -59,16 +59,16 @@ def test_a_store_carries_what_its_runs_do(tmp_path: Path) -> None:
     own, before = (write(tmp_path / f"{stage}", runs_of(stage)) for stage in (3, 2))
     from_files = reviewed(runs=own, carry=[before])[1]
     ingest(tmp_path / "2", tmp_path / "store", PLAN)
-    params, found = reviewed(runs=own, carry=[str(tmp_path / "store")])
-    assert [one.why for one in found.carried] == [None]
-    for one, other in zip(found.gates, from_files.gates, strict=True):
-        assert one.evidence.point == pytest.approx(other.evidence.point)
-        assert one.evidence.upper == pytest.approx(other.evidence.upper)
-    read = ReviewFolder(tmp_path, {}, found.record, params, PLAN)
+    params, result = reviewed(runs=own, carry=[str(tmp_path / "store")])
+    assert [part.why for part in result.carried] == [None]
+    for part, other in zip(result.gates, from_files.gates, strict=True):
+        assert part.evidence.point == pytest.approx(other.evidence.point)
+        assert part.evidence.upper == pytest.approx(other.evidence.upper)
+    read = ReviewFolder(tmp_path, {}, result.record, params, PLAN)
     assert [*changed_files(read, ROOT)] == []
-    other = structs.replace(found.carried[0], data_sha256="0" * 64)
+    other = structs.replace(result.carried[0], data_sha256="0" * 64)
     stale = ReviewFolder(
-        tmp_path, {}, structs.replace(found.record, carried=(other,)), params, PLAN
+        tmp_path, {}, structs.replace(result.record, carried=(other,)), params, PLAN
     )
     assert [*changed_files(stale, ROOT)] == [str(tmp_path / "store")]
 

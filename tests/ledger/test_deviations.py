@@ -15,7 +15,7 @@ from rolloutlib.ledger.book import append
 from rolloutlib.ledger.deviations import accepted
 from rolloutlib.ledger.documents import decode, encode
 from rolloutlib.ledger.findings import LedgerError
-from rolloutlib.ledger.found import Deviation
+from rolloutlib.ledger.record_parts import Deviation
 from rolloutlib.ledger.records import Record
 from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.plan.model import load_plan
@@ -35,16 +35,16 @@ SMALL = Deviation("avg_score", "lower", "0.0", "-0.03", None, "0.1")
 SAYS = "Average score: −0.03 misses the plan's ≥ 0.00 by less than the declared 0.10"
 
 
-def within(slot: Slot, *, of: Deviation = SMALL, **said: object) -> Predicate:
+def within(slot: Slot, *, of: Deviation = SMALL, **fields: object) -> Predicate:
     """Return a GO that accepts a deviation."""
-    about = {"gates": (GATE, SCORE), "deviations": (of,)} | said
+    about = {"gates": (GATE, SCORE), "deviations": (of,)} | fields
     return structs.replace(promotion(slot), **about)
 
 
-def drafted(root: Path, of: Deviation = SMALL, **said: object) -> str:
+def drafted(root: Path, of: Deviation = SMALL, **fields: object) -> str:
     """Append such a record; return its id."""
     book = Workbook(root, Quick())
-    return append(book, "promotion", lambda slot: within(slot, of=of, **said), {}, now=START).id
+    return append(book, "promotion", lambda slot: within(slot, of=of, **fields), {}, now=START).id
 
 
 def test_records_without_any_keep_their_bytes(tmp_path: Path) -> None:
@@ -74,14 +74,14 @@ def test_it_is_said_before_it_is_signed(
     name = drafted(root)
     monkeypatch.chdir(root)
     assert main(["sign", name, "--as", "pm", "--key", str(keys() / "pm_kim")]) == 0
-    told = capsys.readouterr().out
-    assert told.index(SAYS) < told.index("signed GO")
+    printed = capsys.readouterr().out
+    assert printed.index(SAYS) < printed.index("signed GO")
     assert main(["sign", name, "--as", "pm", "--key", str(keys() / "stranger")]) == 1
     assert SAYS in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("of", "said"),
+    ("of", "fields"),
     [
         (structs.replace(SMALL, gate="pass_rate"), {}),
         (structs.replace(SMALL, gate="nobody"), {}),
@@ -93,10 +93,10 @@ def test_it_is_said_before_it_is_signed(
         (SMALL, {"verdict": "HOLD", "recommendation": "HOLD"}),
     ],
 )  # fmt: skip
-def test_what_is_none_is_refused(tmp_path: Path, of: Deviation, said: dict[str, object]) -> None:
+def test_what_is_none_is_refused(tmp_path: Path, of: Deviation, fields: dict[str, object]) -> None:
     """Another gate or number, a miss as large as the tolerance, no proof, no GO: no record."""
     with pytest.raises(LedgerError, match="which does not fit what it says of that gate"):
-        drafted(workbook(tmp_path / "w"), of=of, **said)
+        drafted(workbook(tmp_path / "w"), of=of, **fields)
 
 
 def test_a_miss_without_it_needs_a_waiver(tmp_path: Path) -> None:

@@ -44,28 +44,28 @@ def exported(book: Workbook, key: Path) -> dict[str, Any]:
 
 def known(public: Path) -> SSlibKey:
     """Return a public key as an in-toto client holds it, from what `rollout keys pem` prints."""
-    told = public_pem(public_key(public))
-    keyid, raw = (re.search(rf"^{word} +(\w+)$", told, re.MULTILINE) for word in ("keyid", "hex"))
+    pem = public_pem(public_key(public))
+    keyid, raw = (re.search(rf"^{word} +(\w+)$", pem, re.MULTILINE) for word in ("keyid", "hex"))
     assert keyid
     assert raw
     return SSlibKey(keyid[1], "ed25519", "ed25519", {"public": raw[1]})
 
 
-def ssh_verifies(told: dict[str, Any], folder: Path) -> bool:
+def ssh_verifies(signed: dict[str, Any], folder: Path) -> bool:
     """Ask ssh-keygen about the envelope's last signature."""
-    (folder / "sig").write_bytes(base64.b64decode(told["signatures"][-1]["sig"]))
+    (folder / "sig").write_bytes(base64.b64decode(signed["signatures"][-1]["sig"]))
     checked = ["ssh-keygen", "-Y", "check-novalidate", "-n", NAMESPACE, "-s", str(folder / "sig")]
-    encoded = pre_authentication(base64.b64decode(told["payload"]))
+    encoded = pre_authentication(base64.b64decode(signed["payload"]))
     return not subprocess.run(checked, input=encoded, capture_output=True, check=False).returncode
 
 
 def test_securesystemslib_verifies_an_envelope(book: Workbook, tmp_path: Path) -> None:
     """One valid signature of the exporter's key; the SSH one beside it verifies with ssh-keygen."""
-    told = exported(book, keys() / "eng_choi")
-    assert len(told["signatures"]) == 2
-    assert ssh_verifies(told, tmp_path)
+    signed = exported(book, keys() / "eng_choi")
+    assert len(signed["signatures"]) == 2
+    assert ssh_verifies(signed, tmp_path)
     key = known(keys() / "eng_choi.pub")
-    read = Envelope.from_dict(told)
+    read = Envelope.from_dict(signed)
     assert read.verify([key], 1) == {key.keyid: key}
     assert read.payload == (book.folder / "dec-20261122-001.record").read_bytes()
     assert json.loads(read.payload)["_type"] == "https://in-toto.io/Statement/v1"
@@ -140,9 +140,9 @@ def test_another_kind_of_key_signs_for_ssh_only(book: Workbook, tmp_path: Path, 
     """RSA and ECDSA keys make the SSH signature; there is no plain one, and `keys pem` says why."""
     key = tmp_path / kind
     subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", key], check=True)
-    told = exported(book, key)
-    assert len(told["signatures"]) == 1
-    assert ssh_verifies(told, tmp_path)
+    signed = exported(book, key)
+    assert len(signed["signatures"]) == 1
+    assert ssh_verifies(signed, tmp_path)
     with pytest.raises(LedgerError, match="ssh-ed25519"):
         public_pem(public_key(key))
 
@@ -157,10 +157,10 @@ def test_a_passphrase_that_nobody_gives_is_said(book: Workbook, tmp_path: Path) 
 
 def test_openssl_reads_the_pem(book: Workbook, tmp_path: Path) -> None:
     """The PEM is the key: OpenSSL verifies the envelope's first signature with it."""
-    told = exported(book, keys() / "eng_choi")
+    signed = exported(book, keys() / "eng_choi")
     (tmp_path / "pem").write_text(public_pem(public_key(keys() / "eng_choi.pub")))
-    (tmp_path / "pae").write_bytes(pre_authentication(base64.b64decode(told["payload"])))
-    (tmp_path / "sig").write_bytes(base64.b64decode(told["signatures"][0]["sig"]))
+    (tmp_path / "pae").write_bytes(pre_authentication(base64.b64decode(signed["payload"])))
+    (tmp_path / "sig").write_bytes(base64.b64decode(signed["signatures"][0]["sig"]))
     done = subprocess.run(
         ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", "pem", "-rawin", "-in", "pae",
          "-sigfile", "sig"], cwd=tmp_path, capture_output=True, text=True, check=False,

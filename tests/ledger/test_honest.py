@@ -86,10 +86,12 @@ def alarms(branches: Branches) -> set[str]:
 
     Unsigned drafts, open forks.
     """
-    found = [verify_ledger(book, now=branches.now, workers=1) for book in branches.books]
-    assert all(("fork" in {f.code for f in one.strays}) == (len(one.heads) > 1) for one in found)
+    verified = [verify_ledger(book, now=branches.now, workers=1) for book in branches.books]
+    assert all(
+        ("fork" in {f.code for f in each.strays}) == (len(each.heads) > 1) for each in verified
+    )
     return (
-        {finding.code for one in found for finding in one.findings}
+        {finding.code for each in verified for finding in each.findings}
         - {"fork"}
         - (set() if branches.sign else {"unsigned"})
     )

@@ -42,7 +42,9 @@ def test_lines_are_added_and_none_is_changed(tmp_path: Path) -> None:
         "A",
     )
     assert (tmp_path / LOG).read_bytes().startswith(before)
-    assert [one.id for one in log_of(tmp_path).incidents if one.closed is None] == [second]
+    assert [incident.id for incident in log_of(tmp_path).incidents if incident.closed is None] == [
+        second
+    ]
     assert read_incidents(tmp_path / LOG, NOW)[0].closed is None
 
 
@@ -143,8 +145,8 @@ def test_the_command_line(
     (tmp_path / "params" / "plan.yaml").touch()
     monkeypatch.chdir(tmp_path)
     begin = ("--at", "2026-11-22T09:00+09:00", "--by", "kim")
-    told = ("--title", "Search is\nempty \x1b[31m", "--severity", "S2", "--blocking")
-    assert main(["incident", "open", *told, *begin]) == 0
+    options = ("--title", "Search is\nempty \x1b[31m", "--severity", "S2", "--blocking")
+    assert main(["incident", "open", *options, *begin]) == 0
     assert capsys.readouterr().out == (
         "inc-20261122-001  S2  2026-11-22 09:00 +0900  OPEN blocking  Search is empty \\u001b[31m\n"
     )

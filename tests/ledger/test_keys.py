@@ -180,7 +180,7 @@ def test_unsafe_additions_are_refused(
 
 @pytest.mark.parametrize("name", ["allowed_signers", "revoked_keys"])
 @pytest.mark.parametrize(
-    ("there", "says"),
+    ("content", "says"),
     [
         (b"# one\n\xff\n", ":2: byte 7 is not UTF-8"),
         (b"# one\r\nx\r\n", ":2: "),
@@ -191,14 +191,14 @@ def test_unsafe_additions_are_refused(
     ],
 )
 def test_a_file_that_holds_no_keys_is_named(
-    root: Path, name: str, there: bytes | str, says: str
+    root: Path, name: str, content: bytes | str, says: str
 ) -> None:
     """Other bytes, a folder, a pipe, too much: the refusal names the file and the line."""
     path = root / "params" / name
     path.unlink(missing_ok=True)
-    if isinstance(there, bytes):
-        path.write_bytes(there)
-    elif there == "folder":
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content == "folder":
         path.mkdir()
     else:
         os.mkfifo(path)
@@ -265,10 +265,10 @@ def test_style_marks_and_line_ends_stay(root: Path) -> None:
     assert "qa_lee@ex.com" not in Workbook(root).roles.people
     assert path.read_bytes().decode() == f"\ufeff{text}".replace(f"  {qa}\r\n", "")
     add(root, "leaver@ex.com", "qa", 4)
-    kept = (
+    rest = (
         path.read_bytes().decode().removesuffix("  leaver@ex.com: {name: leaver, roles: [qa]}\r\n")
     )
-    assert kept == f"\ufeff{text}".replace(f"  {qa}\r\n", "")
+    assert rest == f"\ufeff{text}".replace(f"  {qa}\r\n", "")
 
 
 def test_links_stay_links(root: Path, tmp_path: Path) -> None:

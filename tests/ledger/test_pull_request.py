@@ -12,7 +12,7 @@ from rolloutlib.ledger.pull_request import lacking
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / ".github" / "PULL_REQUEST_TEMPLATE.md"
-WANTED = ("Tests", "Impact", "Rollback")
+SECTIONS = ("Tests", "Impact", "Rollback")
 WHOLE = """\
 # Search summaries for everybody
 
@@ -34,13 +34,13 @@ rollout rollback --feature A
 
 def test_a_whole_description_lacks_nothing() -> None:
     """Ticked boxes, sub-headings and code are words; headings may be numbered or underlined."""
-    assert lacking(WHOLE, WANTED) == ()
+    assert lacking(WHOLE, SECTIONS) == ()
 
 
 def test_the_template_alone_says_nothing() -> None:
     """It has the plan's headings; comments and open boxes are no words."""
-    found = lacking(TEMPLATE.read_text("utf-8"), WANTED)
-    assert [(lack.section, lack.why) for lack in found] == [
+    lacks = lacking(TEMPLATE.read_text("utf-8"), SECTIONS)
+    assert [(lack.section, lack.why) for lack in lacks] == [
         ("Tests", "placeholder"), ("Impact", "empty"), ("Rollback", "empty"),
     ]  # fmt: skip
 
@@ -69,8 +69,8 @@ def test_the_template_alone_says_nothing() -> None:
 )
 def test_what_says_nothing(body: str, why: str | None) -> None:
     """Placeholders alone are no words; a reason beside them is."""
-    found = lacking(f"## Impact\n\n{body}\n## Next\n\nwords\n", ["Impact"])
-    assert [lack.why for lack in found] == ([why] if why else [])
+    lacks = lacking(f"## Impact\n\n{body}\n## Next\n\nwords\n", ["Impact"])
+    assert [lack.why for lack in lacks] == ([why] if why else [])
 
 
 @pytest.mark.parametrize(

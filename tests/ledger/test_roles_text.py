@@ -73,15 +73,15 @@ def read(folder: Path, text: str) -> Roles:
     return load_roles(folder)
 
 
-def with_one(roles: Roles, who: str, name: str, *held: str) -> Roles:
+def with_one(roles: Roles, who: str, name: str, *own: str) -> Roles:
     """Return roles with a person more."""
-    people = {**roles.people, who: {"name": name, "roles": held}}
+    people = {**roles.people, who: {"name": name, "roles": own}}
     return Roles.model_validate(roles.model_dump(by_alias=True) | {"people": people})
 
 
 def without_one(roles: Roles, who: str) -> Roles:
     """Return roles with a person less."""
-    people = {known: person for known, person in roles.people.items() if known != who}
+    people = {other: person for other, person in roles.people.items() if other != who}
     return roles.model_copy(update={"people": people})
 
 

@@ -35,7 +35,7 @@ def gate(metric: str, treatment: float | None, statistic: str = "mean") -> dict[
 
 def review(**other: object) -> bytes:
     """Return a review.json as far as a log reads it."""
-    said = {
+    fields = {
         "stage": 2, "treatment": "new", "recommendation": "NO_GO",
         "gates": [
             gate("passed", 0.931), gate("score", 7.616), gate("latency_ms", 2300, "quantile"),
@@ -48,7 +48,7 @@ def review(**other: object) -> bytes:
         ],
         "arms": [{"arm": "old", "samples": 5}, {"arm": "new", "samples": 4212}],
     }  # fmt: skip
-    return json.dumps(said | other).encode()
+    return json.dumps(fields | other).encode()
 
 
 GOLDEN = """\

@@ -49,27 +49,27 @@ def only(root: Path, name: str, text: str) -> Logged:
     path = root / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    (found,) = read_run_logs(root)
-    return found
+    (logged,) = read_run_logs(root)
+    return logged
 
 
 @pytest.mark.parametrize("text", [HAND, TEMPLATE], ids=["a line each", "one line"])
 def test_by_hand(tmp_path: Path, text: str) -> None:
     """Percentages become shares, the clock is Korea's, thousands have commas."""
-    found = only(tmp_path, "docs/RUN_LOGS/2025-08-30_run-001.md", text)
-    assert (found.dialect, found.results, found.refused) == ("by hand", SAME, "")
+    logged = only(tmp_path, "docs/RUN_LOGS/2025-08-30_run-001.md", text)
+    assert (logged.dialect, logged.results, logged.refused) == ("by hand", SAME, "")
     if text == HAND:
-        assert found.at == datetime(2025, 8, 30, 1, 15, tzinfo=UTC)
-        assert (found.n, found.issues) == (30, ("hallucination", "too_long"))
-        assert found.decision == "dec-20250830-001"
+        assert logged.at == datetime(2025, 8, 30, 1, 15, tzinfo=UTC)
+        assert (logged.n, logged.issues) == (30, ("hallucination", "too_long"))
+        assert logged.decision == "dec-20250830-001"
 
 
 def test_by_the_web_front_end(tmp_path: Path) -> None:
     """The stamp is UTC, fractions are shares, and the request's time is no sample's latency."""
-    found = only(tmp_path, "docs/RUN_LOGS/2025-08-31_run-1756567800000.md", web())
-    assert (found.dialect, found.results, found.n) == ("web page", SAME, 3)
-    assert found.at == datetime(2025, 8, 30, 15, 30, tzinfo=UTC)
-    assert (found.provider, found.wall_ms, found.refused) == ("CLI", 139.0, "")
+    logged = only(tmp_path, "docs/RUN_LOGS/2025-08-31_run-1756567800000.md", web())
+    assert (logged.dialect, logged.results, logged.n) == ("web page", SAME, 3)
+    assert logged.at == datetime(2025, 8, 30, 15, 30, tzinfo=UTC)
+    assert (logged.provider, logged.wall_ms, logged.refused) == ("CLI", 139.0, "")
 
 
 def test_requests_and_the_router(tmp_path: Path) -> None:
@@ -89,15 +89,15 @@ def test_requests_and_the_router(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir()
         text = "\n".join(map(json.dumps, rows)) + "\n{oops\n"
         (tmp_path / name).write_text(text, encoding="utf-8")
-    found = read_run_logs(tmp_path)
-    seconds = [one.at and (one.at - datetime(2025, 8, 30, 1, tzinfo=UTC)) for one in found]
+    logs = read_run_logs(tmp_path)
+    seconds = [log.at and (log.at - datetime(2025, 8, 30, 1, tzinfo=UTC)) for log in logs]
     assert seconds == [*(timedelta(seconds=n) for n in (4, 4, 3, 2, 1)), None, None]
-    assert [one.refused.partition(":")[0] for one in found] == [
+    assert [log.refused.partition(":")[0] for log in logs] == [
         "the run failed", "", "it tells no metrics", "the run failed", "",
         "the line cannot be read", "the line cannot be read",
     ]  # fmt: skip
-    assert (found[1].run_id, found[1].told) == ("r1", "quality 0.8, p95 ms 900")
-    assert found[4].results == SAME
+    assert (logs[1].run_id, logs[1].told) == ("r1", "quality 0.8, p95 ms 900")
+    assert logs[4].results == SAME
 
 
 @pytest.mark.parametrize(
@@ -135,9 +135,9 @@ def test_rounded_percentages_may_add_up_to_a_little_more(tmp_path: Path) -> None
 )
 def test_odd_numbers_end_no_reader(tmp_path: Path, text: str) -> None:
     """What is no number, or none that a run can have, is not told or refused."""
-    found = only(tmp_path, "docs/RUN_LOGS/2025-08-30_run-1.md", text)
-    assert (found.n, found.at) == (None, None)
-    assert found.results.pass_rate is None or found.refused.startswith("passRate is 1e+18")
+    logged = only(tmp_path, "docs/RUN_LOGS/2025-08-30_run-1.md", text)
+    assert (logged.n, logged.at) == (None, None)
+    assert logged.results.pass_rate is None or logged.refused.startswith("passRate is 1e+18")
 
 
 def test_what_we_write_we_read(tmp_path: Path) -> None:
@@ -145,9 +145,9 @@ def test_what_we_write_we_read(tmp_path: Path) -> None:
     ran = ran_of_review(review(), tmp_path / "page.html", at=NOW)
     assert ran is not None
     write_run_log(tmp_path, ran)
-    (found,) = read_run_logs(tmp_path)
-    assert found.results == Results(0.931, 7.62, 1720.0, 0.021)
-    assert (found.at, found.n, found.refused) == (NOW.astimezone(KST), 4212, "")
+    (logged,) = read_run_logs(tmp_path)
+    assert logged.results == Results(0.931, 7.62, 1720.0, 0.021)
+    assert (logged.at, logged.n, logged.refused) == (NOW.astimezone(KST), 4212, "")
 
 
 def test_the_command_lists_and_refuses(

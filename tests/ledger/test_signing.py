@@ -102,15 +102,15 @@ def test_lint_compares_roles_and_keys(root: Path) -> None:
     roles = root / "params" / "roles.yaml"
     roles.write_text(roles.read_text().replace("[owner]", "[qa]"))
     book = Workbook(root)
-    told = "\n".join(map(str, lint(book.roles, book.signers, book.trust.thresholds.values())))
-    for said in (
+    problems = "\n".join(map(str, lint(book.roles, book.signers, book.trust.thresholds.values())))
+    for problem in (
         "have the same key",
         "no key of qa_lee@ex.com",
         "no role to ghost@ex.com",
         "nobody is owner",
         "`rollout keys add NAME@HOST --name NAME --role owner --key FILE.pub`",
     ):
-        assert said in told
+        assert problem in problems
 
 
 def test_git_signature_does_not_count(root: Path) -> None:
@@ -243,10 +243,10 @@ def test_dissent_is_kept_and_does_not_count(root: Path) -> None:
     """A signer may dissent: it is on record, and the GO still lacks that role."""
     name = decided(root, signers=("pm_kim", "qa_lee"))
     signed(root, name, "owner_park", hours=1, decision="NO_GO")
-    found = verify_ledger(Workbook(root), now=START + timedelta(hours=2))
-    assert found.lines[0].dissent == ("owner_park@ex.com",)
-    assert [f.sentence for f in found.findings] == ["GO needs the signature of owner"]
-    assert found.green is None
+    verified = verify_ledger(Workbook(root), now=START + timedelta(hours=2))
+    assert verified.lines[0].dissent == ("owner_park@ex.com",)
+    assert [f.sentence for f in verified.findings] == ["GO needs the signature of owner"]
+    assert verified.green is None
 
 
 def test_sign_off_status_names_the_command(root: Path) -> None:

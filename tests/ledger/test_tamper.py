@@ -191,11 +191,11 @@ def new_signoff(root: Path, name: str, who: str, role: str, key: str, like: str 
     resign(root, name, who, key=key)
 
 
-def swap(root: Path, one: str, two: str) -> None:
+def swap(root: Path, name: str, other: str) -> None:
     """Exchange the contents of two files."""
-    first, second = file(root, one).read_bytes(), file(root, two).read_bytes()
-    file(root, one).write_bytes(second)
-    file(root, two).write_bytes(first)
+    first, second = file(root, name).read_bytes(), file(root, other).read_bytes()
+    file(root, name).write_bytes(second)
+    file(root, other).write_bytes(first)
 
 
 def shared_key(root: Path) -> None:
@@ -635,10 +635,10 @@ def test_honest_ledger_raises_no_alarm(honest: Path) -> None:
 
     The second was rolled back.
     """
-    found = check(honest)
-    assert found.findings == ()
-    assert found.green is not None
-    assert found.green.id == FIRST
+    verified = check(honest)
+    assert verified.findings == ()
+    assert verified.green is not None
+    assert verified.green.id == FIRST
     assert len(CASES) >= 60
 
 
@@ -650,9 +650,9 @@ def test_falsification_is_found_and_named(victim: Path, name: str) -> None:
     """
     code, falsify = CASES[name]
     falsify(victim)
-    found = check(victim)
-    assert code in {finding.code for finding in found.findings}, found.findings
-    assert all(len(finding.sentence) > 20 for finding in found.findings)
+    verified = check(victim)
+    assert code in {finding.code for finding in verified.findings}, verified.findings
+    assert all(len(finding.sentence) > 20 for finding in verified.findings)
 
 
 def test_tail_deletion_needs_a_pinned_head(victim: Path) -> None:

@@ -144,9 +144,9 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_honest_records_pass(root: Path) -> None:
     """Both records hold, one by one and all together."""
     for names in ((), (FIRST,), (SECOND, FIRST)):
-        said = verify_sh(root, *names)
-        assert (said.returncode, said.stderr) == (0, "")
-        assert said.stdout.count("  ok  ") == (len(names) or 2)
+        done = verify_sh(root, *names)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.count("  ok  ") == (len(names) or 2)
 
 
 @pytest.mark.parametrize("case", TAMPERED)
@@ -154,9 +154,9 @@ def test_tampered_records_are_refused(root: Path, case: str) -> None:
     """Each falsification ends with exit code 1 and says which."""
     falsify, says = TAMPERED[case]
     falsify(root)
-    said = verify_sh(root)
-    assert said.returncode == 1
-    assert says in said.stdout
+    done = verify_sh(root)
+    assert done.returncode == 1
+    assert says in done.stdout
 
 
 def test_unknown_record_is_refused(root: Path) -> None:

@@ -324,8 +324,8 @@ def test_documents_of_the_workbook_are_kept_with_the_record(reviewed: Path, tmp_
         document.unlink()
     made = rollout(root, "decide", "reports/w3", "--verdict", "GO", "--by", BY)
     assert made.returncode == 0, made.stderr
-    kept = root / "docs/LEDGER" / made.stdout.partition(":")[0] / "evidence/docs/HITL_SPEC.md"
-    assert kept.read_text("utf-8") == "새 문서"
+    copy = root / "docs/LEDGER" / made.stdout.partition(":")[0] / "evidence/docs/HITL_SPEC.md"
+    assert copy.read_text("utf-8") == "새 문서"
 
 
 def test_a_reader_who_leaves_does_not_undo_a_decision(reviewed: Path, tmp_path: Path) -> None:
@@ -383,10 +383,10 @@ def test_export_is_a_dsse_envelope(reviewed: Path, decision: str, tmp_path: Path
     """
     made = rollout(reviewed, "export", decision, "--dsse", "--key", str(keys() / "eng_choi"))
     assert made.returncode == 0, made.stderr
-    told = json.loads(made.stdout)
-    payload = base64.b64decode(told["payload"])
+    envelope = json.loads(made.stdout)
+    payload = base64.b64decode(envelope["payload"])
     assert payload == (reviewed / "docs" / "LEDGER" / f"{decision}.record").read_bytes()
-    (tmp_path / "sig").write_bytes(base64.b64decode(told["signatures"][1]["sig"]))
+    (tmp_path / "sig").write_bytes(base64.b64decode(envelope["signatures"][1]["sig"]))
     checked = ["ssh-keygen", "-Y", "check-novalidate", "-n", NAMESPACE, "-s", str(tmp_path / "sig")]
     assert (
         subprocess.run(
@@ -446,9 +446,9 @@ def test_knife_edges_are_named() -> None:
     assert [*knife_edges(review(), 1e-9)] == []
     gate = review().gates[0]
     at_limit = replace(gate, evidence=replace(gate.evidence, lower=-0.02))
-    told = [str(edge) for edge in knife_edges(replace(review(), gates=(at_limit,)), 1e-9)]
+    edges = [str(edge) for edge in knife_edges(replace(review(), gates=(at_limit,)), 1e-9)]
     place = "the bound of pass_rate (-0.02) lies within 1e-09 of its limit (-0.02)"
-    assert told == [f"{place}; another machine may judge otherwise"]
+    assert edges == [f"{place}; another machine may judge otherwise"]
 
 
 def test_a_review_of_before_is_refused(reviewed: Path, tmp_path: Path) -> None:
@@ -485,8 +485,8 @@ def test_a_report_whose_parts_disagree_is_not_decided_on(reviewed: Path, tmp_pat
 
 def test_a_record_keeps_the_whole_report(reviewed: Path, decision: str) -> None:
     """The seal and every part that it lists lie beside the record, and their digests agree."""
-    kept = reviewed / "docs" / "LEDGER" / decision
-    parts = {name: (kept / name).read_bytes() for name in parts_in(kept)}
+    folder = reviewed / "docs" / "LEDGER" / decision
+    parts = {name: (folder / name).read_bytes() for name in parts_in(folder)}
     assert {SEAL, "review.html", "review.ipynb", "review.json", "params.yaml"} <= set(parts)
     assert faults(parts) == []
 
@@ -512,8 +512,8 @@ def test_a_review_of_stored_days_is_decided(reviewed: Path, tmp_path: Path) -> N
     shutil.copytree(reviewed, root, ignore=shutil.ignore_patterns("dec-*"))
     story = "data/examples/story/stage-2"
     assert rollout(root, "ingest", story, "--into", "data/store").returncode == 0
-    asked = ("--runs", "data/store", "--evidence", f"{story}/evidence", "--out", "reports/s")
-    assert rollout(root, "review", "2", *asked).returncode == 0
+    options = ("--runs", "data/store", "--evidence", f"{story}/evidence", "--out", "reports/s")
+    assert rollout(root, "review", "2", *options).returncode == 0
     drafting = ("decide", "reports/s", "--verdict", "GO", "--by", BY)
     drafted = rollout(root, *drafting)
     assert drafted.returncode == 0, drafted.stderr

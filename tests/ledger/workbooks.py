@@ -14,7 +14,7 @@ from tempfile import mkdtemp
 
 from rolloutlib.ledger.book import Slot, append, sign_record
 from rolloutlib.ledger.durable import Files
-from rolloutlib.ledger.found import CheckState, GateState, Waiver
+from rolloutlib.ledger.record_parts import CheckState, GateState, Waiver
 from rolloutlib.ledger.records import Decision, Head, Move, Predicate, Role, WayBack
 from rolloutlib.ledger.signers import NAMESPACE
 from rolloutlib.ledger.workbook import Workbook
@@ -103,7 +103,7 @@ def promotion(
 
 def rollback(slot: Slot, of: Head) -> Predicate:
     """Return a rollback's predicate for a slot."""
-    told = WayBack(
+    way = WayBack(
         of,
         "p95 latency, 09:10, engine",
         "search summaries",
@@ -111,7 +111,7 @@ def rollback(slot: Slot, of: Head) -> Predicate:
         of.id,
         "40 users",
     )
-    return slot.draft("rollback", "ROLLBACK", PREPARER, rollback=told)
+    return slot.draft("rollback", "ROLLBACK", PREPARER, rollback=way)
 
 
 def decided(

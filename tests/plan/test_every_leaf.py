@@ -21,7 +21,7 @@ import yaml
 from pydantic import ValidationError
 
 from rolloutlib.flags.document import FlagState, document, initial_state, session_defaults
-from rolloutlib.flags.knobs import in_force, kept
+from rolloutlib.flags.knobs import in_force, with_knobs
 from rolloutlib.flags.notices import release_notes
 from rolloutlib.flags.overview import system_overview
 from rolloutlib.flags.state import SESSION
@@ -360,7 +360,7 @@ class Outcomes:
             for before in (None, knob.default, 0.1, 0.5, 1.0, 2.0)
             for turn in TURNS
         ]
-        return now, kept(self.folder, plan, self.session), turned
+        return now, with_knobs(self.folder, plan, self.session), turned
 
 
 TURNS = (

@@ -70,8 +70,8 @@ def decided(
 
     Return its id.
     """
-    held = read_flags(root / FLAGS)
-    stage = held.state.stage if stage is None else stage
+    file = read_flags(root / FLAGS)
+    stage = file.state.stage if stage is None else stage
 
     def draft(slot: Slot) -> Predicate:
         return msgspec.structs.replace(
@@ -82,7 +82,7 @@ def decided(
         Workbook(root),
         "promotion",
         draft,
-        {"review.json": b"{}\n", PINNED: held.data},
+        {"review.json": b"{}\n", PINNED: file.data},
         now=at(hours),
     )
     for n, who in enumerate(workbooks.SIGNERS if signers is None else signers, 1):

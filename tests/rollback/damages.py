@@ -35,15 +35,19 @@ def committed(folder: Path) -> Path:
 
 def rollout(root: Path, *arguments: str) -> tuple[int, str]:
     """Run a command in a workbook, in this process; return its exit code and all that it says."""
-    said = io.StringIO()
-    with contextlib.chdir(root), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    printed = io.StringIO()
+    with (
+        contextlib.chdir(root),
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+    ):
         code = main([*arguments])
-    return code, said.getvalue()
+    return code, printed.getvalue()
 
 
-def advised(said: str) -> list[str]:
+def advised(text: str) -> list[str]:
     """Return the commands that a text advises and that repair a workbook, in order."""
-    return _ADVICE.findall(said)
+    return _ADVICE.findall(text)
 
 
 def follow(root: Path, command: str) -> None:

@@ -50,9 +50,9 @@ def roll(
 ) -> tuple[RolledBack, str]:
     """Pull the switch because of a report; return what came of it and the notes."""
     trigger = Trigger("pass rate fell", review=str(review or ""))
-    found = roll_back(root, trigger, (), now=at(2), files=FILES, lang=lang)
+    outcome = roll_back(root, trigger, (), now=at(2), files=FILES, lang=lang)
     (notes,) = (root / NOTES).glob("*rollback*")
-    return found, notes.read_text("utf-8")
+    return outcome, notes.read_text("utf-8")
 
 
 def metrics(notes: str) -> list[str]:
@@ -63,7 +63,7 @@ def metrics(notes: str) -> list[str]:
 
 def test_the_notice_prints_the_numbers_of_the_review(root: Path) -> None:
     """Not those of the GO that is taken back; the record keeps the review and verifies."""
-    found, notes = roll(root, root / "reports" / "w3")
+    outcome, notes = roll(root, root / "reports" / "w3")
     review = story()
     lines = metrics(notes)
     assert (
@@ -74,12 +74,12 @@ def test_the_notice_prints_the_numbers_of_the_review(root: Path) -> None:
     assert lines[1].startswith(f"- {review.gates[0].title}: ")
     assert lines[-1].endswith("on its card: docs/LEDGER/dec-20260201-002.md")
     assert "No run was read" not in notes
-    assert found.record is not None
-    assert found.open == []
-    kept = root / "docs" / "LEDGER" / found.record / "review.json"
-    assert kept.read_bytes() == (root / "reports" / "w3" / "review.json").read_bytes()
-    signed(root, found.record, "eng_choi", hours=2.1)
-    line = verify_ledger(Workbook(root), now=at(3)).line(found.record)
+    assert outcome.record is not None
+    assert outcome.open == []
+    copy = root / "docs" / "LEDGER" / outcome.record / "review.json"
+    assert copy.read_bytes() == (root / "reports" / "w3" / "review.json").read_bytes()
+    signed(root, outcome.record, "eng_choi", hours=2.1)
+    line = verify_ledger(Workbook(root), now=at(3)).line(outcome.record)
     assert line is not None
     assert line.ok
 
@@ -104,14 +104,14 @@ def test_a_review_that_cannot_be_read_stops_nothing(root: Path, damage: str) -> 
         (report / "review.json").write_bytes(b'{"schema": "other"}')
     else:
         (report / "review.json").write_bytes(b"\xff\0" * 9)
-    found, notes = roll(root, report)
+    outcome, notes = roll(root, report)
     assert flags_of(root).off
-    assert found.record is not None
-    assert [str(one).partition(":")[0] for one in found.open] == ["The review that shows it"]
+    assert outcome.record is not None
+    assert [str(item).partition(":")[0] for item in outcome.open] == ["The review that shows it"]
     assert metrics(notes)[0] == "- No run was read for this change."
-    told = Workbook(root).read().find(found.record).predicate.rollback
-    assert told is not None
-    assert "The review that shows it: " in told.impact
+    way = Workbook(root).read().find(outcome.record).predicate.rollback
+    assert way is not None
+    assert "The review that shows it: " in way.impact
 
 
 def watched() -> watches.Watch:
@@ -129,12 +129,12 @@ def watched() -> watches.Watch:
         "harm", watches.Outcome.ROLLBACK, "passed", "worse", pulls=False, since=at(0),
         features=("A",), why=why,
     )  # fmt: skip
-    here = watches.Here((), None, 2, late=False, says=because("span.short"))
+    now = watches.Here((), None, 2, late=False, says=because("span.short"))
     return watches.Watch(
         stage=2, control="control", treatment="treatment", since=day,
         as_of=datetime(2026, 2, 2, 9, tzinfo=UTC), planned_days=14, looked=1, reasons=(),
         outcome=watches.Outcome.ROLLBACK,
-        alarms=(alarm,), series=(series,), signals=(), risks=(), here=here, people=None, cap=100,
+        alarms=(alarm,), series=(series,), signals=(), risks=(), here=now, people=None, cap=100,
         incidents=(), missed=(), warnings=(), runs={}, samples={"treatment": 38}, data_sha256="",
         plan_sha256="",
     )  # fmt: skip
@@ -151,7 +151,7 @@ def test_a_watch_is_a_cause_too(root: Path) -> None:
         "Alarm: x \\(S1\\) has been open for 1 hour",
         "Pass rate on 2026-02-01: 83.0%, control 91.0%",
     ]
-    found, notes = roll(root, report, "ko")
-    assert found.record is not None
+    outcome, notes = roll(root, report, "ko")
+    assert outcome.record is not None
     assert "- 경보: x\\(S1\\): 1시간 동안 열려 있음" in notes
-    assert (root / "docs" / "LEDGER" / found.record / "watch.json").is_file()
+    assert (root / "docs" / "LEDGER" / outcome.record / "watch.json").is_file()

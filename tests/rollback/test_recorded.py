@@ -125,12 +125,12 @@ def test_with_nothing_promoted_there_is_a_record_of_its_own_kind(tmp_path: Path,
     """
     root = workbook(tmp_path / "book", 2 if case != "a fresh clone" else 0)
     NOTHING[case](root)
-    found = pulled(root)
-    assert (flags_of(root), found.record) == (found.after, ID)
+    outcome = pulled(root)
+    assert (flags_of(root), outcome.record) == (outcome.after, ID)
     way = way_of(root, ID)
     assert (way.kind, way.rolls_back, way.restored_from) == ("nothing-promoted", None, "–")
     assert way.after
-    assert way.after.off == found.after.off
+    assert way.after.off == outcome.after.off
     card = (root / LEDGER / f"{ID}.md").read_text()
     assert "**Rolls back**: nothing: no GO of this ledger had put these flags in force" in card
     assert f"- Ledger: {LEDGER}/{ID}.md" in next((root / notices.NOTES).glob(f"*{ID}*")).read_text()
@@ -218,8 +218,8 @@ def signed_by_stranger(root: Path) -> None:
 def test_no_reason_keeps_a_rollback_from_its_record(tmp_path: Path, reason: str) -> None:
     """An empty, forged, broken or endless reason is one line of text in record, card and notes."""
     root = workbook(tmp_path / "book", 2)
-    found = pulled(root, trigger=Trigger(reason, reason, reason, reason))
-    assert found.record == ID
+    outcome = pulled(root, trigger=Trigger(reason, reason, reason, reason))
+    assert outcome.record == ID
     notes = next((root / notices.NOTES).glob(f"*{ID}*")).read_text()
     assert notes.count("## Actions\n") == 1
     assert max(map(len, notes.splitlines())) < 2_500
@@ -348,10 +348,10 @@ def test_a_go_in_force_that_lost_a_signature_is_wrong(tmp_path: Path) -> None:
     books.write_cards(Workbook(root))
     verified = verify_ledger(Workbook(root), now=at(3))
     assert verified.lines[-1].state == "waits"
-    found = standing_finding(verified, root)
-    assert found is not None
-    assert not found.waits
-    assert f"stand on {SECOND}, which lacks the signature of owner" in found.sentence
+    finding = standing_finding(verified, root)
+    assert finding is not None
+    assert not finding.waits
+    assert f"stand on {SECOND}, which lacks the signature of owner" in finding.sentence
 
 
 # --- an emergency is never swallowed --------------------------------------------------------------
@@ -384,9 +384,9 @@ def test_a_following_go_does_not_swallow_an_unrecorded_rollback(unrecorded: Path
     go = decided(root, hours=3.5)
     with pytest.raises(NotPromotedError, match="on flags that no record before it explains"):
         promote(root, PLAN, go, now=at(4), files=FILES)
-    found = flag_finding(PLAN, Workbook(root).read(), root)
-    assert found is not None
-    assert "`rollout rollback --reason TEXT` again" in found.sentence
+    finding = flag_finding(PLAN, Workbook(root).read(), root)
+    assert finding is not None
+    assert "`rollout rollback --reason TEXT` again" in finding.sentence
     healed = pulled(root, hours=5)
     assert (healed.switched, healed.record) == (False, ID)
     assert way_of(root, ID).rolls_back == Workbook(root).read().find(SECOND).head
@@ -422,25 +422,25 @@ def test_beside_a_damaged_ledger_and_joined_when_it_is_healed(root: Path, damage
     No page names a card that is not there, at any time.
     """
     BESIDE[damage](root)
-    code, said = rollout(root, "rollback", "--reason", "slow")
-    assert code == 0, said
+    code, printed = rollout(root, "rollback", "--reason", "slow")
+    assert code == 0, printed
     assert flags_of(root).off
     (beside,) = read_beside(root)
     assert beside.said
     assert beside.card.is_file()
     if damage != "docs a file":
         assert dead_links(root) == []
-    code, said = rollout(root, "verify")
+    code, printed = rollout(root, "verify")
     assert code != 0
-    assert beside.name in said
+    assert beside.name in printed
     assert rollout(root, "rollback", "--reason", "again")[0] == 0
     assert [file.data for file in read_beside(root)] == [beside.data]
     for _ in range(3):
-        code, said = rollout(root, "verify")
-        if not (commands := advised(said)):
+        code, printed = rollout(root, "verify")
+        if not (commands := advised(printed)):
             break
         follow(root, commands[0])
-    assert (code, read_beside(root)) == (10, ()), said
+    assert (code, read_beside(root)) == (10, ()), printed
     (node,) = rollbacks(root)
     way = way_of(root, node.id)
     assert (node.id, node.predicate.prepared.at) == (beside.said.id, beside.said.at)
@@ -454,24 +454,24 @@ def test_beside_a_damaged_ledger_and_joined_when_it_is_healed(root: Path, damage
 def test_what_does_not_keep_a_rollback_out_of_the_ledger(root: Path, damage: str) -> None:
     """Off and recorded in the ledger, whatever else is damaged; verify's advice mends the rest."""
     WITHIN[damage](root)
-    code, said = rollout(root, "rollback", "--reason", "slow")
-    assert (code, len(rollbacks(root)), read_beside(root)) == (0, 1, ()), said
-    code, said = rollout(root, "verify")
-    for command in advised(said)[:1]:
+    code, printed = rollout(root, "rollback", "--reason", "slow")
+    assert (code, len(rollbacks(root)), read_beside(root)) == (0, 1, ()), printed
+    code, printed = rollout(root, "verify")
+    for command in advised(printed)[:1]:
         follow(root, command)
     assert rollout(root, "verify")[0] == 10
 
 
 def test_the_plan_is_not_needed(root: Path) -> None:
     """Without a plan that can be read the rollback is recorded beside, in words without it."""
-    found = pulled(root)
-    (root / FLAGS).write_bytes(found.data)
+    outcome = pulled(root)
+    (root / FLAGS).write_bytes(outcome.data)
     for path in (root / LEDGER).glob(f"{ID}*"):
         path.unlink() if path.is_file() else None
     subprocess.run(["rm", "-r", str(root / LEDGER / ID)], check=True)
     plan = (root / "params/plan.yaml").read_bytes()
     (root / "params/plan.yaml").write_text("a: [")
-    outcome = RolledBack(found.before, found.after, True, found.data, found.flags)  # noqa: FBT003
+    outcome = RolledBack(outcome.before, outcome.after, True, outcome.data, outcome.flags)  # noqa: FBT003
     rollback_record.record_and_tell(root, None, REASON, outcome, now=at(3), lang="en")
     assert outcome.record == ID
     notes = next((root / notices.NOTES).glob(f"*{ID}*")).read_text()
@@ -507,10 +507,10 @@ def test_a_crash_while_joining_loses_and_doubles_nothing(
 ) -> None:
     """At each write of the join the process ends; the same command then joins it once."""
     record = root / LEDGER / f"{FIRST}.record"
-    kept = record.read_bytes()
-    record.write_bytes(kept[:-9])
+    data = record.read_bytes()
+    record.write_bytes(data[:-9])
     pulled(root)
-    record.write_bytes(kept)
+    record.write_bytes(data)
     calls = 0
     for number in range(6):
         with monkeypatch.context() as patch:
@@ -544,10 +544,10 @@ def test_a_crash_while_joining_loses_and_doubles_nothing(
 def waiting(root: Path) -> Path:
     """A rollback beside a ledger that is healed since."""
     record = root / LEDGER / f"{SECOND}.record"
-    kept = record.read_bytes()
-    record.write_bytes(kept[:-9])
+    data = record.read_bytes()
+    record.write_bytes(data[:-9])
     pulled(root)
-    record.write_bytes(kept)
+    record.write_bytes(data)
     return root
 
 
@@ -621,10 +621,10 @@ def test_two_at_once_are_one_event_with_one_record(root: Path, rival: str, numbe
     signers = ("pm_kim", "qa_lee") if rival == "sign" else None
     decided(root, hours=2 + number / 100, signers=signers)
     processes = [started(root, ("rollback", "--reason", "slow")), started(root, RIVALS[rival])]
-    said = [process.communicate(timeout=120) for process in processes]
-    assert processes[0].returncode == 0, said
+    printed = [process.communicate(timeout=120) for process in processes]
+    assert processes[0].returncode == 0, printed
     if RIVALS[rival][0] == "rollback":
-        assert processes[1].returncode == 0, said
+        assert processes[1].returncode == 0, printed
     off = flags_of(root).off
     assert "A" in off
     assert len(rollbacks(root)) == (2 if rival == "another feature" and "C" in off else 1) or (

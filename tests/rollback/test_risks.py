@@ -33,7 +33,7 @@ def _review(folder: str) -> Review:
 
 def _states(folder: str, *reported: str) -> dict[str, RiskState]:
     signals = readings_of(_review(folder).risks)
-    return {one.id: one for one in judge_risks(PLAN, signals, reported=reported)}
+    return {state.id: state for state in judge_risks(PLAN, signals, reported=reported)}
 
 
 def test_the_regression_sets_off_latency_and_pass_rate() -> None:
@@ -41,17 +41,17 @@ def test_the_regression_sets_off_latency_and_pass_rate() -> None:
 
     Both are sure, since the bounds are beyond the limits too, and the review's first lines say so.
     """
-    found, review = _states("stage-2-regression"), _review("stage-2-regression")
-    assert [(name, one.sure) for name, one in found.items() if one.state == "fires"] == [
+    states, review = _states("stage-2-regression"), _review("stage-2-regression")
+    assert [(name, state.sure) for name, state in states.items() if state.state == "fires"] == [
         ("slow_search", True),
         ("too_strict", True),
     ]
-    seen = "Average latency: ×1.22 [×1.22 to ×1.23], fires above ×1.10"
-    assert sentence(found["slow_search"].seen) == seen
-    assert [*map(sentence, found["slow_search"].changes)] == [
+    shown = "Average latency: ×1.22 [×1.22 to ×1.23], fires above ×1.10"
+    assert sentence(states["slow_search"].seen) == shown
+    assert [*map(sentence, states["slow_search"].changes)] == [
         "`feature.searchLite`: true → false (`rollout rollback --feature A`)"
     ]
-    assert any(seen in sentence(warning) for warning in review.warnings)
+    assert any(shown in sentence(warning) for warning in review.warnings)
 
 
 def test_veto_reasons_that_rose_stand_beside_the_pass_rate() -> None:
@@ -59,15 +59,17 @@ def test_veto_reasons_that_rose_stand_beside_the_pass_rate() -> None:
     risk = _states("stage-2-regression")["too_strict"]
     (signal,) = risk.signals
     assert signal.reading is not None
-    rose = {told.facts["reason"] for told in signal.reading.told if told.code == "risk.veto_rose"}
+    rose = {
+        reason.facts["reason"] for reason in signal.reading.told if reason.code == "risk.veto_rose"
+    }
     assert rose == {"min_score", "max_latency"}
     assert [change.code for change in risk.changes] == ["risk.no_profile"]
 
 
 def test_the_good_stage_is_quiet() -> None:
     """What data show is quiet; what only people can say is listed, and stays open by itself."""
-    found = _states("stage-2")
-    states = {name: one.state for name, one in found.items()}
+    risks = _states("stage-2")
+    states = {name: state.state for name, state in risks.items()}
     assert states == {
         "slow_search": "quiet",
         "over_tuning": "quiet",
@@ -75,23 +77,23 @@ def test_the_good_stage_is_quiet() -> None:
         "too_strict": "quiet",
         "over_tagging": "quiet",
     }
-    told = {one.name: one.state for risk in found.values() for one in risk.signals}
-    assert told["reported"] == "open"
+    signals = {state.name: state.state for risk in risks.values() for state in risk.signals}
+    assert signals["reported"] == "open"
 
 
 def test_what_people_report_fires_with_its_command() -> None:
     """A reported signal asks for one step of the plan's size, as a command."""
-    one = _states("stage-2", "over_formal")["over_formal"]
-    assert one.state == "fires"
-    assert [*map(sentence, one.changes)] == [
+    risk = _states("stage-2", "over_formal")["over_formal"]
+    assert risk.state == "fires"
+    assert [*map(sentence, risk.changes)] == [
         "Style strictness: `rollout knobs set styleStrictness -0.05 --because over_formal`"
     ]
 
 
 def test_the_difficulty_becomes_small_and_the_mode_exploit() -> None:
     """The plan's two answers to over-tuning are two commands."""
-    one = _states("stage-2", "over_tuning")["over_tuning"]
-    assert [*map(sentence, one.changes)] == [
+    risk = _states("stage-2", "over_tuning")["over_tuning"]
+    assert [*map(sentence, risk.changes)] == [
         "`feature.mode`: explore → exploit (`rollout rollback --feature F`)",
         "Step of the difficulty: `rollout knobs set difficultyStep 0.05 --because over_tuning`",
     ]
@@ -99,9 +101,9 @@ def test_the_difficulty_becomes_small_and_the_mode_exploit() -> None:
 
 def test_two_knobs_at_a_time() -> None:
     """A third knob waits; flags do not count, since turning off is always right."""
-    found = _states("stage-2-regression", "over_tuning", "over_formal", "over_tagging")
-    assert [one.state for one in found.values()] == ["fires"] * 5
-    assert [name for name, one in found.items() if one.waits] == ["over_tagging"]
+    states = _states("stage-2-regression", "over_tuning", "over_formal", "over_tagging")
+    assert [state.state for state in states.values()] == ["fires"] * 5
+    assert [name for name, state in states.items() if state.waits] == ["over_tagging"]
 
 
 def test_an_unknown_risk_is_named() -> None:
@@ -128,9 +130,9 @@ def test_what_the_plan_lets_a_risk_decide() -> None:
     assert _decided("rollback") == [("slow_search", "no_go")]
 
 
-def _state(risk: str, signal: str, **said: float) -> tuple[str, bool]:
+def _state(risk: str, signal: str, **fields: float) -> tuple[str, bool]:
     """Return what one reading makes of a risk."""
-    reading = Reading(measure="nats" if "chance" in said else "proportion", **said)  # pyright: ignore[reportArgumentType]
+    reading = Reading(measure="nats" if "chance" in fields else "proportion", **fields)  # pyright: ignore[reportArgumentType]
     states = {s.id: s for s in judge_risks(PLAN, Signals({(risk, signal): reading}))}
     return states[risk].state, states[risk].sure
 

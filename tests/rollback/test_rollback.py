@@ -88,12 +88,12 @@ def test_a_signed_go_moves_one_stage_on(tmp_path: Path) -> None:
     root = workbook(tmp_path / "book")
     decision = decided(root, hours=0)
     assert _finding(root) is None
-    found = _promote(root, decision, 0.5)
-    assert flags_of(root) == found.after == FlagState(1, 2, decision)
+    promoted = _promote(root, decision, 0.5)
+    assert flags_of(root) == promoted.after == FlagState(1, 2, decision)
     assert _finding(root) is None
     with flag_client(root / FLAGS) as client:
         assert resolve(client, PLAN, {})["feature.autoTagging"] is True
-    notes, overview = (path.read_text() for path in found.written)
+    notes, overview = (path.read_text() for path in promoted.written)
     for heading in (
         "What changed",
         "Who is impacted (cohorts)",
@@ -213,25 +213,25 @@ def test_rollback_is_the_whole_runbook(root: Path) -> None:
     Notice, overview.
     """
     decision = flags_of(root).decision
-    found = _roll_back(root)
-    assert flags_of(root) == found.after == FlagState(2, 4, "dec-20260201-rollback-001", ("A",))
-    assert found.record == "dec-20260201-rollback-001"
-    assert found.green == "dec-20260201-001"
+    outcome = _roll_back(root)
+    assert flags_of(root) == outcome.after == FlagState(2, 4, "dec-20260201-rollback-001", ("A",))
+    assert outcome.record == "dec-20260201-rollback-001"
+    assert outcome.green == "dec-20260201-001"
     with flag_client(root / FLAGS) as client:
         assert [
             resolve(client, PLAN, context)["feature.searchLite"] for context in CONTEXTS.values()
         ] == [False] * 5
-    node = Workbook(root).read().find(found.record)
-    told = node.record.predicate.rollback
-    assert told is not None
-    assert told.rolls_back is not None
-    assert (told.rolls_back.id, told.restored_from) == (decision, "dec-20260201-001")
-    assert told.trigger.startswith("avg latency ×1.23 / 2026-02-01T11:00:00Z / eng_choi@ex.com")
-    assert told.cause == "search summaries without limit"
-    assert "Flags off: feature.searchLite" in told.actions
-    assert "A client sees the flags off" in told.actions
-    assert found.open == []
-    assert told.impact.endswith(
+    node = Workbook(root).read().find(outcome.record)
+    way = node.record.predicate.rollback
+    assert way is not None
+    assert way.rolls_back is not None
+    assert (way.rolls_back.id, way.restored_from) == (decision, "dec-20260201-001")
+    assert way.trigger.startswith("avg latency ×1.23 / 2026-02-01T11:00:00Z / eng_choi@ex.com")
+    assert way.cause == "search summaries without limit"
+    assert "Flags off: feature.searchLite" in way.actions
+    assert "A client sees the flags off" in way.actions
+    assert outcome.open == []
+    assert way.impact.endswith(
         "Open: Replay of dec-20260201-001: run `rollout replay dec-20260201-001`; "
         "Signatures: run `rollout sign dec-20260201-rollback-001 --as engine`"
     )
@@ -240,7 +240,7 @@ def test_rollback_is_the_whole_runbook(root: Path) -> None:
     for line in (
         "Reason: latency rose by 23 %",
         "When: 2026-02-01T11:00:00Z",
-        f"Ledger: docs/LEDGER/{found.record}.md",
+        f"Ledger: docs/LEDGER/{outcome.record}.md",
     ):
         assert f"- {line}" in notice
     assert (
@@ -252,10 +252,10 @@ def test_rollback_is_the_whole_runbook(root: Path) -> None:
 
 def test_the_record_of_a_rollback_verifies_once_it_is_signed(root: Path) -> None:
     """The engine's signature is due at once; with it the whole ledger holds."""
-    found = _roll_back(root)
-    assert found.record is not None
+    outcome = _roll_back(root)
+    assert outcome.record is not None
     assert [f.code for f in verify_ledger(Workbook(root), now=at(2.1)).findings] == ["unsigned"]
-    signed(root, found.record, "eng_choi", hours=2.1)
+    signed(root, outcome.record, "eng_choi", hours=2.1)
     assert verify_ledger(Workbook(root), now=at(2.2)).findings == ()
 
 
@@ -293,9 +293,9 @@ def test_a_hand_that_turns_a_flag_on_again_does_not_fool_the_second_rollback(roo
 def test_more_can_be_rolled_back(root: Path) -> None:
     """What was off stays off; the second record rolls back the same decision."""
     _roll_back(root)
-    found = _roll_back(root, "C", hours=3)
+    outcome = _roll_back(root, "C", hours=3)
     assert flags_of(root).off == ("A", "C")
-    assert found.record == "dec-20260201-rollback-002"
+    assert outcome.record == "dec-20260201-rollback-002"
 
 
 def test_nothing_but_the_repository_is_needed(root: Path) -> None:
@@ -316,11 +316,11 @@ def test_a_damaged_flag_file_is_replaced_by_the_safe_state(root: Path, damage: s
     """
     path = root / FLAGS
     path.write_bytes(path.read_bytes()[:200]) if damage == "truncated" else path.unlink()
-    found = _roll_back(root)
-    assert found.before is None
-    assert found.after == FlagState(0, 4, "dec-20260201-rollback-001", ("A", "C", "D"))
-    assert flags_of(root) == found.after
-    assert found.record == "dec-20260201-rollback-001"
+    outcome = _roll_back(root)
+    assert outcome.before is None
+    assert outcome.after == FlagState(0, 4, "dec-20260201-rollback-001", ("A", "C", "D"))
+    assert flags_of(root) == outcome.after
+    assert outcome.record == "dec-20260201-rollback-001"
 
 
 def test_a_full_disk_for_documents_is_listed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,13 +333,13 @@ def test_a_full_disk_for_documents_is_listed(root: Path, monkeypatch: pytest.Mon
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(notices, "overwrite", full)
-    found = _roll_back(root)
-    assert (flags_of(root).off, found.record) == (("A",), "dec-20260201-rollback-001")
-    told = Workbook(root).read().find("dec-20260201-rollback-001").record.predicate.rollback
-    assert told is not None
+    outcome = _roll_back(root)
+    assert (flags_of(root).off, outcome.record) == (("A",), "dec-20260201-rollback-001")
+    way = Workbook(root).read().find("dec-20260201-rollback-001").record.predicate.rollback
+    assert way is not None
     assert (
         "Release notes with the rollback notice are drafted: [Errno 28] No space left on device"
-        in told.impact
+        in way.impact
     )
 
 
@@ -449,16 +449,16 @@ def test_a_crash_in_a_promotion_leaves_no_lie(
 
 def test_flags_that_somebody_edits_are_unrecorded(root: Path) -> None:
     """A hand-written stage 4, an older file put back, and a broken file are each found."""
-    kept = (root / FLAGS).read_bytes()
+    data = (root / FLAGS).read_bytes()
     switch(
         FILES, root / FLAGS, document(PLAN, FlagState(4, 4, flags_of(root).decision)), before=None
     )
     assert _finding(root) == "UNRECORDED_FLAG_CHANGE"
     switch(FILES, root / FLAGS, document(PLAN, FlagState(0, 1)), before=None)
     assert _finding(root) == "UNRECORDED_FLAG_CHANGE"
-    switch(FILES, root / FLAGS, kept[:100], before=None)
+    switch(FILES, root / FLAGS, data[:100], before=None)
     assert _finding(root) == "FLAGS_UNREADABLE"
-    switch(FILES, root / FLAGS, kept, before=None)
+    switch(FILES, root / FLAGS, data, before=None)
     assert _finding(root) is None
 
 
@@ -519,9 +519,9 @@ def test_a_running_client_sees_the_kill_switch_within_a_second(root: Path) -> No
                 while resolve(client, PLAN, CONTEXTS["opted_in"])["feature.searchLite"]:
                     assert time.monotonic() - start < 30
                     time.sleep(0.005)
-                seen = time.time()
+                off_at = time.time()
                 worked, written = map(float, command.communicate(timeout=60)[1].split())
-                took.append(worked + seen - written)
+                took.append(worked + off_at - written)
     assert min(took) < 1
 
 
@@ -572,12 +572,12 @@ def _check(root: Path) -> None:
     parser = argparse.ArgumentParser()
     commands.add(parser.add_subparsers())
     arguments = parser.parse_args(["flags", "check"])
-    here = Path.cwd()
+    before = Path.cwd()
     os.chdir(root)
     try:
         arguments.call(arguments)
     finally:
-        os.chdir(here)
+        os.chdir(before)
 
 
 def test_what_a_kill_left_of_notes_and_overview_goes(root: Path) -> None:

@@ -27,7 +27,7 @@ from rolloutlib.flags.overview import system_overview
 from rolloutlib.judge.record import QuarantineGroup, decode, encode
 from rolloutlib.ledger.cards import render
 from rolloutlib.ledger.chain import Node
-from rolloutlib.ledger.found import CheckState, GateState, MeasuredArm, Waiver
+from rolloutlib.ledger.record_parts import CheckState, GateState, MeasuredArm, Waiver
 from rolloutlib.ledger.records import (
     Change,
     FlagSet,

@@ -40,8 +40,8 @@ class Prompt(
     @property
     def about(self) -> dict[str, str]:
         """What the samples of this prompt carry besides what the engine says."""
-        known: dict[str, str] = msgspec.to_builtins(self)
-        return {key: value for key, value in known.items() if key not in {"text", "guidelines"}}
+        fields: dict[str, str] = msgspec.to_builtins(self)
+        return {key: value for key, value in fields.items() if key not in {"text", "guidelines"}}
 
 
 def engine_command(written: str) -> tuple[str, ...]:
@@ -137,14 +137,14 @@ def flags_from(written: str, plan: Plan) -> dict[str, FlagValue]:
     """
     place, *exceptions = written.split(",")
     number, _, audience = place.partition(":")
-    stage: StageId | None = next((known for known in STAGES if str(known) == number), None)
+    stage: StageId | None = next((stage for stage in STAGES if str(stage) == number), None)
     if stage is None:
         raise UsageError(
             "{written!r} names stage {number!r}; expected 0 to 4, as in "
             "2:opted_in,searchLite=false", written=written, number=number,
         )  # fmt: skip
     named = audience or plan.stages[stage].audience
-    who: Audience | None = next((known for known in AUDIENCES if known == named), None)
+    who: Audience | None = next((each for each in AUDIENCES if each == named), None)
     if who is None:
         raise UsageError(
             "{written!r} names the audience {audience!r}; expected one of {known}.{hint}",
