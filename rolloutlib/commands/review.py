@@ -163,12 +163,13 @@ def _language_of(file: Path) -> dict[str, str]:
 def _against(said: str, root: Path) -> str:
     """Return what --against names, as parameters hold it; refuse early what is no report."""
     from rolloutlib.plan.params import LAST, NONE
-    from rolloutlib.show.last_review import record_at
 
     if said in {LAST, NONE}:
         return said
     if not said:
         raise UsageError("--against is empty; expected the folder of a report, last or none")
+    from rolloutlib.show.last_review import record_at  # it needs what judges
+
     path = from_here(said, root)
     record_at(root / path)
     return path if path not in {LAST, NONE} else f"./{path}"

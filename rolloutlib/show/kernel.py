@@ -6,6 +6,7 @@ one private folder. Whoever looks at the workbook finds nothing of it, whatever 
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ import msgspec
 
 from rolloutlib.errors import RolloutError
 from rolloutlib.phrase import Phrase, phrase
+from rolloutlib.show.optional import DEBUGGER, without
 from rolloutlib.show.owned import owned_folder, sweep
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ LAUNCH: Final = (
     "import sys; sys.path[:] = [*filter(None, sys.path), sys.argv[1]]; "
     "from rolloutlib.show.kernel import serve; serve()"
 )
+SELDOM: Final = (50_000, 20, 100)  # imports make a million objects, none of them garbage
 KILLED: Final = phrase(
     "was killed (SIGKILL), as the system does when memory runs out; give it more memory, or review "
     "less at once (--days, or fewer runs)"
@@ -157,6 +160,7 @@ def serve() -> None:
     global _report, _place  # noqa: PLW0603 -- one process, one report
     _, parent, report, _place, *rooms = sys.argv[1:7]
     sys.argv[1:7] = []
+    gc.set_threshold(*SELDOM)
     os.set_inheritable(int(parent), False)  # noqa: FBT003 -- its only form
     _report = Path(report) if report else None
     folders = [*rooms, *([report] if report else [])]
@@ -164,7 +168,8 @@ def serve() -> None:
     from ipykernel.kernelapp import IPKernelApp
 
     app: Any = IPKernelApp.instance()  # its stubs know no shell
-    app.initialize()
+    with without(*DEBUGGER):
+        app.initialize()
     app.shell.set_custom_exc((RolloutError,), _keep_in(Path(rooms[0])))
     app.start()
 

@@ -6,13 +6,13 @@ of their own, so that `alt.layer`, `|` and `&` take them; `rolloutlib.show.figur
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from warnings import catch_warnings, simplefilter
 from zlib import crc32
 
+from rolloutlib.show.optional import FORMATS, without
 from rolloutlib.text import chart
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Beside", "arm_color", "axis", "building", "distinct", "mark", "plot", "table",
-    "without_grammars", "zoomed",
+    "zoomed",
 ]  # fmt: skip
 
 HAIR: Final = "#dfe3e8"
@@ -41,25 +41,9 @@ USUAL: Final[dict[str, dict[str, Any]]] = {
 
 
 @contextmanager
-def without_grammars() -> Generator[None]:
-    """Import jsonschema without its check of international URLs: its grammars take 2 s to compile.
-
-    jsonschema treats rfc3987_syntax as optional; None in sys.modules says that it is not there.
-    """
-    absent = "rfc3987_syntax" not in sys.modules
-    if absent:
-        sys.modules["rfc3987_syntax"] = None  # pyright: ignore[reportArgumentType] -- documented by importlib
-    try:
-        yield
-    finally:
-        if absent:
-            del sys.modules["rfc3987_syntax"]
-
-
-@contextmanager
 def building() -> Generator[None]:
     """Build charts: Altair does not hold each part against its schema here, the tests do."""
-    with without_grammars():
+    with without(*FORMATS):
         from altair.utils.schemapi import debug_mode
     with debug_mode(False):  # noqa: FBT003 -- Altair's own signature
         yield

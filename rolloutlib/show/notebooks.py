@@ -18,7 +18,7 @@ from rolloutlib.errors import RolloutError, RunsError, UsageError, did_you_mean
 from rolloutlib.plan.model import workbook_root
 from rolloutlib.show.figure import FIGURE_MIME
 from rolloutlib.show.kernel import own_kernel
-from rolloutlib.show.marks import without_grammars
+from rolloutlib.show.optional import FORMATS, HADOOP, without
 from rolloutlib.show.pages import Section, add_prose, address, drawn, page, sanitised
 from rolloutlib.show.tables import EMPTY
 from rolloutlib.show.trusted import trust
@@ -68,7 +68,7 @@ def run_notebook(
             is raised again as it was.
         OSError: there is no place for the notebook or for its process.
     """
-    with without_grammars():
+    with without(*FORMATS, *HADOOP):
         nbformat, papermill = import_module("nbformat"), import_module("papermill")
     if not notebook.is_file():
         raise UsageError("{notebook}: there is no such notebook", notebook=notebook)
