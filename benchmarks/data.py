@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CACHE = Path(__file__).resolve().parents[1] / ".benchmarks"
+ROOT = Path(__file__).resolve().parents[1]
+FIRST = "2024-06-03"  # long past wherever this runs: samples of the future are refused
+CACHE = ROOT / ".benchmarks" / FIRST
 RUNS = 6  # an arm, one a day
 ROWS_A_USER_AND_DAY = 10
 PASS_RATE = 0.8
@@ -38,7 +40,7 @@ with draws as (
   select
     arm,
     arm || '-' || run as run_id,
-    timestamptz '2026-11-02 09:00:00+00' + to_hours(24 * run) as started_at,
+    timestamptz '{first} 09:00:00+00' + to_hours(24 * run) as started_at,
     's' || lpad(r::varchar, 9, '0') as sample_id,
     'u' || lpad(u::varchar, 6, '0') as user_id,
     'p' || lpad((hash(r, 7) % 500)::varchar, 4, '0') as prompt_id,
@@ -65,7 +67,7 @@ create macro pick(a, b, c, d, r, stream) as
 def ready(kind: str, *numbers: int) -> Path:
     """Return data that a process of its own makes where they are missing: this one stays small."""
     command = [sys.executable, "-m", "benchmarks.data", kind, *map(str, numbers)]
-    made = subprocess.run(command, cwd=CACHE.parent, check=True, capture_output=True, text=True)
+    made = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     return Path(made.stdout.strip())
 
 
@@ -103,7 +105,7 @@ def damaged(count: int, users: int) -> Path:
 def last_days(last: int, count: int, users: int) -> Path:
     """Return the last so many days of the file of so many days."""
     whole = days(count, users)
-    begin = f"timestamptz '2026-11-02 00:00:00+00' + to_hours(24 * {count - last})"
+    begin = f"timestamptz '{FIRST} 00:00:00+00' + to_hours(24 * {count - last})"
     query = f"from '{whole}' where started_at >= {begin} order by sample_id"
     return _once(f"last-{last}-of-{whole.name}", lambda path: _copy(query, path))
 
@@ -117,7 +119,7 @@ def _once(name: str, write: Callable[[Path], None]) -> Path:
     """Write under another name and rename: what is interrupted never looks finished."""
     path, part = CACHE / name, CACHE / f".part-{name}"
     if not path.exists():
-        CACHE.mkdir(exist_ok=True)
+        CACHE.mkdir(parents=True, exist_ok=True)
         rmtree(part, ignore_errors=True)
         write(part)
         part.rename(path)
@@ -125,7 +127,7 @@ def _once(name: str, write: Callable[[Path], None]) -> Path:
 
 
 def _table(path: Path, count: int, users: int, runs: int) -> None:
-    _copy(SAMPLES.format(rows=count, users=users, runs=runs), path)
+    _copy(SAMPLES.format(rows=count, users=users, runs=runs, first=FIRST), path)
 
 
 def _copy(query: str, path: Path, kind: str = "parquet") -> None:
