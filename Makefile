@@ -40,7 +40,7 @@ test: $(STAMP) ## Run every test: package, doctests, command line, browser, note
 		--ignore tests/tools $(TESTED:%=--ignore notebooks/%.ipynb) # `make tools` runs those
 
 test-fast: $(STAMP) ## Run the tests that need no notebook, browser or patience (under a minute)
-	$(BIN)/pytest -p no:nbval -n auto --dist loadfile -m "not slow and not browser and not notebooks"
+	$(BIN)/pytest -n auto --dist loadfile -m "not slow and not browser and not notebooks"
 
 spark: .venv-spark/.installed ## Run the scan on a Spark cluster of two workers here, in .venv-spark (needs Java 17)
 	@command -v java >/dev/null || { echo "make spark needs Java 17 or newer; found none." \

@@ -6,6 +6,7 @@ import os
 import sys
 from functools import cache
 from hashlib import sha256
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,9 @@ from rolloutlib.show.folder import save
 
 # jsonschema compiles grammars of international URLs where it finds them: 2 s that no test needs.
 sys.modules.setdefault("rfc3987_syntax", None)  # pyright: ignore[reportArgumentType] -- documented by importlib
+
+# Here, after the line above: by itself it is loaded before it. Where Spark is, nbval is not.
+pytest_plugins = ["nbval.plugin"] if find_spec("nbval") else []
 
 # Nothing depends on the language of whoever runs the tests.
 for variable in ("ROLLOUT_LANG", "LC_ALL", "LC_MESSAGES", "LANGUAGE"):

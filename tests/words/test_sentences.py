@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from functools import cache
 from pathlib import Path
 from string import Formatter
 from typing import TYPE_CHECKING, get_args
@@ -57,11 +58,12 @@ def literals_of(path: Path) -> Iterator[str]:
     """Yield the English templates of a file: of `say(...)` and its like, and of our errors."""
     for call in calls_of(path, SAYS):
         yield from constants_of(call.args[0])
-    for call in calls_of(path, ERRORS - CODED):
+    for call in calls_of(path, errors_of_the_package() - CODED):
         for argument in call.args:
             yield from constants_of(argument)
 
 
+@cache
 def errors_of_the_package() -> set[str]:
     """Return the names of the errors that people are told: whatever derives from RolloutError."""
     bases = {
@@ -74,9 +76,6 @@ def errors_of_the_package() -> set[str]:
     while more := {name for name, of in bases.items() if of & errors} - errors:
         errors |= more
     return errors
-
-
-ERRORS = errors_of_the_package()
 
 
 def constants_of(node: ast.expr) -> Iterator[str]:
@@ -127,7 +126,7 @@ def test_errors_are_templates() -> None:
     finished = [
         f"{path.relative_to(ROOT)}:{call.lineno}"
         for path in sorted((ROOT / "rolloutlib").rglob("*.py"))
-        for call in calls_of(path, ERRORS)
+        for call in calls_of(path, errors_of_the_package())
         if any(isinstance(argument, ast.JoinedStr | ast.BinOp) for argument in call.args)
     ]
     assert finished == []
