@@ -35,8 +35,11 @@ examples: $(STAMP) ## Make reports/examples anew: the rendered review of the shi
 # Notebooks that tests run with parameters of their own.
 TESTED := daily_monitor planning rollback_replay
 
+# Tests wait a fifth of their time: for a browser, a server, a process that is to be killed.
+WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)))
+
 test: $(STAMP) ## Run every test: package, doctests, command line, browser, notebooks
-	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder rolloutlib tests notebooks --nbval-lax --nbval-current-env \
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder rolloutlib tests notebooks --nbval-lax --nbval-current-env \
 		--ignore tests/tools $(TESTED:%=--ignore notebooks/%.ipynb) # `make tools` runs those
 
 test-fast: $(STAMP) ## Run the tests that need no notebook, browser or patience (under a minute)
@@ -102,11 +105,19 @@ clean: ## Remove .venv and caches (your reports stay)
 	rm -rf .venv .venv-spark .venv-tools .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find rolloutlib tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
+# Unpacking is half of it and fills a core: two pips share the lock, which names all that is needed.
+HALVES := 0 1
+INSTALL := $(BIN)/pip install --require-hashes --no-deps --no-compile --progress-bar off
+
 $(STAMP): requirements.lock pyproject.toml
 	@$(require-python)
 	@echo "Installing into .venv (one or two minutes, once):"
 	@$(PYTHON) -m venv .venv
-	@set -o pipefail; $(BIN)/pip install --require-hashes --no-compile --progress-bar off -r requirements.lock 2>&1 | \
+	@for half in $(HALVES); do \
+		awk -v half=$$half '/^[^ ]/ { n++ } n % 2 == half' requirements.lock > .venv/half-$$half.lock; done
+	@set -o pipefail; { pids=; for half in $(HALVES); do \
+		$(INSTALL) -r .venv/half-$$half.lock & pids="$$pids $$!"; done; \
+		failed=0; for pid in $$pids; do wait $$pid || failed=1; done; exit $$failed; } 2>&1 | \
 		tee .venv/install.log | $(progress) || { tail -n 20 .venv/install.log >&2; exit 1; }
 	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true # all cores; a few files are templates
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
@@ -142,6 +153,6 @@ endef
 define progress
 { while IFS= read -r line; do case "$$line" in \
 	Collecting* | Processing*) n=$$((n + 1)); [ $$((n % 40)) -ne 0 ] || echo "  $$n packages fetched" ;; \
-	Installing*) echo "  unpacking and compiling $$n packages" ;; \
+	Installing*) echo "  unpacking" ;; \
 	esac; done; }
 endef

@@ -29,17 +29,21 @@ for number, handler in {
 SLOW_FOLDERS = {"engine", "faults", "flags", "ledger", "rollback", "tutorial"}
 
 
-# Files that take longest, for few tests: two workers end together only if none of them comes last.
+# Files that take longest, the longest first: workers end together only if none of them comes last.
 LONGEST = (
-    "test_tutorial.py", "test_looks.py", "test_lab.py", "test_side_by_side.py", "test_fuzz.py",
-    "test_hostile.py", "test_copy_property.py", "test_drop_property.py", "test_mask_property.py",
-    "test_pages.py", "test_walkthrough.py", "test_store.py", "test_enginereplay.py",
+    "test_tutorial.py", "test_lab.py", "test_looks.py", "test_side_by_side.py", "test_page.py",
+    "test_process.py", "test_columnar.py", "test_hostile.py", "test_store.py", "test_recorded.py",
+    "test_kills.py", "test_sinks.py", "test_ledger_faults.py", "test_fuzz.py", "test_walk.py",
+    "test_walkthrough.py", "test_inputs.py", "test_worlds.py", "test_every_leaf.py",
+    "test_engine.py", "test_copy_property.py", "test_drop_property.py", "test_mask_property.py",
+    "test_pages.py", "test_enginereplay.py",
 )  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first, and mark the slow folders' tests as slow."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
     for item in items:
         inside = item.path.relative_to(item.config.rootpath)  # a checkout may have any name
         examples = inside.parts[:2] == ("rolloutlib", "explore")  # of whole reviews
