@@ -46,6 +46,8 @@ _KEYS: Final = {
     "truth", "groundtruth", "predicted", "choice", "예측", "예측값", "기대", "기대값",
     "정답값", "라벨",
 }  # fmt: skip
+# Names of a verdict on an answer, or of a call that came back.
+_OF_CALLS: Final = ("success", "succeeded", "ok", "isok", "성공")
 _FEWEST: Final = 10  # prompts that both arms have, before equal outcomes say anything
 _HANGUL: Final = re.compile("[가-힣]")
 _SLOW: Final = 600.0  # seconds: a median that says that they are none
@@ -72,7 +74,7 @@ def take_outcome(table: Table) -> None:
 def _no_outcome(table: Table, column: str, words: dict[str, str]) -> Reason | None:
     """Say why words of outcomes are none of an answer: they are of its call, or of the question."""
     last = folded(column.rpartition(".")[2])
-    of_call = "status" in table.told[column] or last.startswith(("success", "succeeded", "성공"))
+    of_call = "status" in table.told[column] or last.startswith(_OF_CALLS)
     if of_call and of_calls(words):
         return because("draft.of_call", words=table.some(column))
     if last not in _OF_EITHER or len(words) == 1:
@@ -105,7 +107,9 @@ def _take_words(table: Table, column: str, words: dict[str, str]) -> None:
     words = dict(sorted(words.items(), key=lambda item: STATUSES.index(item[1])))
     two = {*words.values()} <= {"passed", "failed"}
     shown = tuple(f"{written}: {status}" for written, status in words.items())
-    table.take("passed" if two else "status", column, because("draft.words", words=shown))
+    is_asked = folded(column.rpartition(".")[2]).startswith(_OF_CALLS)
+    why = because("draft.words_asked" if is_asked else "draft.words", words=shown)
+    table.take("passed" if two else "status", column, why)
     table.statuses = words
 
 

@@ -69,7 +69,7 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "passed": (
         "passed", "pass", "ispassed", "success", "succeeded", "correct", "iscorrect", "accuracy",
         "acc", "exactmatch", "em", "match", "resolved", "solved", "통과", "합격", "정답여부",
-        "정오", "성공", "성공여부", "통과여부", "합격여부", "정답",
+        "정오", "성공", "성공여부", "통과여부", "합격여부", "정답", "correctness", "ok", "isok",
     ),
     "failed": ("failed", "fail", "isfailed", "incorrect", "wrong", "실패", "실패여부", "오답여부"),
     "status": (
@@ -78,7 +78,7 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "score": (
         "score", "rating", "totalscore", "overallscore", "overall", "finalscore", "quality",
-        "grade", "judgescore", "점수", "평점", "평가점수", "총점", "별점", "품질", "품질점수",
+        "grade", "judgescore", "correctness", "점수", "평점", "평가점수", "총점", "별점", "품질", "품질점수",
     ),
     "latency_ms": (
         "latency", "duration", "elapsed", "elapsedtime", "responsetime", "latencytime", "runtime",

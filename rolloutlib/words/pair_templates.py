@@ -67,6 +67,7 @@ PAIRS: Final = {
         "Rows of {file} may be missing: {why}. Write source.yaml (rollout source with the same "
         "files), complete its where, and compare with --source."
     ),
+    "pair.asked": "{field} is read from the column {column}, {why}.",
     "pair.unread": (
         "{field} is not judged: the column {column} is left out ({why}). Write source.yaml "
         "(rollout source with the same files) and add under columns, if that is what it is: {line}"
