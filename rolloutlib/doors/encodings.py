@@ -11,6 +11,7 @@ import io
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from rolloutlib.doors.others import ARROW, AVRO, OLD_WORKBOOK, PDF, SQLITE, XML
 from rolloutlib.doors.refusal import DoorError
 from rolloutlib.limits import FILE_BYTES
 from rolloutlib.phrase import Phrase, phrase
@@ -37,9 +38,13 @@ _FORMATS: Final[tuple[tuple[bytes, Phrase, Phrase | str], ...]] = (
     (b"BZh", phrase("packed (bzip2)"), _UNPACKED),
     (b"\xfd7zXZ\0", phrase("packed (xz)"), _UNPACKED),
     (b"7z\xbc\xaf", phrase("packed (7z)"), _UNPACKED),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", phrase("an old workbook"), "{stem}.xls"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", *OLD_WORKBOOK),
     (b"PAR1", phrase("Parquet"), "{stem}.parquet"),
-    (b"SQLite format 3", phrase("SQLite"), phrase("a table of it as CSV")),
+    (b"SQLite format 3", *SQLITE),
+    (b"ARROW1", *ARROW),
+    (b"Obj\x01", *AVRO),
+    (b"<?xml", *XML),
+    (b"%PDF-", *PDF),
 )  # fmt: skip
 _PIECE = 1 << 22
 _HEAD = 64

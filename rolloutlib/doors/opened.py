@@ -90,13 +90,13 @@ def opened(name: str, data: bytes, keys: Said | None = None) -> Opened:
         return Opened(".jsonl", _sheet(name, data, kind, keys) if data else data)
     if kind == _EVAL:
         return Opened(".json", archived(name, data) if data else data)
+    if kind == ".jtl":
+        _check_jmeter(name, data)
     text = as_utf8(name, data, keys.encoding, _TEXTS[kind])
     if kind == ".json" and _has_lines(text):
         return Opened(".jsonl", text)  # as k6 writes --out json=results.json
     if _TEXTS[kind] != ".csv" or not text.strip():
         return Opened(_TEXTS[kind], text)
-    if kind == ".jtl":
-        _check_jmeter(name, text)
     text, first = without_sep(text)
     taken = delimiter_of(name, kind, text, first or keys.delimiter, keys.wanted)
     return Opened(".csv", text, taken)

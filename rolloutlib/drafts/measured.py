@@ -108,7 +108,9 @@ def _take_words(table: Table, column: str, words: dict[str, str]) -> None:
     two = {*words.values()} <= {"passed", "failed"}
     shown = tuple(f"{written}: {status}" for written, status in words.items())
     is_asked = folded(column.rpartition(".")[2]).startswith(_OF_CALLS)
-    why = because("draft.words_asked" if is_asked else "draft.words", words=shown)
+    why = because("draft.words", words=shown)
+    if is_asked:
+        why = because("draft.words_asked", words=shown)
     table.take("passed" if two else "status", column, why)
     table.statuses = words
 

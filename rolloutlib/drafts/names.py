@@ -78,7 +78,8 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "score": (
         "score", "rating", "totalscore", "overallscore", "overall", "finalscore", "quality",
-        "grade", "judgescore", "correctness", "점수", "평점", "평가점수", "총점", "별점", "품질", "품질점수",
+        "grade", "judgescore", "correctness", "점수", "평점", "평가점수", "총점", "별점",
+        "품질", "품질점수",
     ),
     "latency_ms": (
         "latency", "duration", "elapsed", "elapsedtime", "responsetime", "latencytime", "runtime",

@@ -27,7 +27,7 @@ from rolloutlib.errors import FileError, RunsError, UsageError
 from rolloutlib.files import bounded_bytes
 from rolloutlib.limits import COLUMNS, FILE_BYTES
 from rolloutlib.phrase import phrase
-from rolloutlib.runs.listing import list_files
+from rolloutlib.runs.listing import readable_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -117,7 +117,7 @@ def peek(paths: Sequence[Path]) -> Peek:
             "{n} paths are given; expected one file or folder, or two: the control's, then the "
             "treatment's.", n=len(paths),
         )  # fmt: skip
-    listed = [list_files(path).files for path in paths]
+    listed = [readable_files(path) for path in paths]
     whole, arms = [path.resolve() for path in paths], dict[str, str]()
     if len(whole) == 1:
         folder = whole[0] if whole[0].is_dir() else whole[0].parent

@@ -95,6 +95,7 @@ def meaning_of(paths: Sequence[Path], source: Path | None, two: Two | None) -> M
         tool=tool,
         taken=_taken(spec, notes),
         left=left,
+        asked=_asked(spec, notes),
     )
 
 
@@ -222,6 +223,15 @@ def _taken(spec: SourceSpec, notes: Mapping[str, Reason]) -> tuple[TakenFor, ...
     return tuple(
         TakenFor(field, str(column.column), notes.get(f"columns.{field}"))
         for field, column in spec.mapped.items()
+    )
+
+
+def _asked(spec: SourceSpec, notes: Mapping[str, Reason]) -> tuple[Reason, ...]:
+    """Return what the draft asks about columns that it took."""
+    return tuple(
+        because("pair.asked", field=taken.field, column=taken.column, why=taken.why)
+        for taken in _taken(spec, notes)
+        if taken.why is not None and taken.why.code == "draft.words_asked"
     )
 
 

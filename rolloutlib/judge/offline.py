@@ -149,7 +149,7 @@ def _judged(
     review = replace(
         _recorded(plan, runs, compared, judged, findings, meaning),
         first=names[0], second=names[1],
-        warnings=(*_refused(runs), *_no_gate(plan, runs), *equal.told,
+        warnings=(*_refused(runs), *meaning.asked, *_no_gate(plan, runs), *equal.told,
                   *(why for name, why in silent.items() if name not in HOLDING),
                   *_told(compared, judged)),
     )  # fmt: skip

@@ -74,6 +74,7 @@ class Meaning(NamedTuple):
         tool: that wrote the files; empty where nobody asked.
         taken: what each column was taken for.
         left: columns that nothing was made of.
+        asked: what a draft asks about columns that it took; it holds nothing back.
     """
 
     spec: SourceSpec | None
@@ -83,3 +84,4 @@ class Meaning(NamedTuple):
     tool: str = ""
     taken: tuple[TakenFor, ...] = ()
     left: tuple[TakenFor, ...] = ()
+    asked: tuple[Reason, ...] = ()

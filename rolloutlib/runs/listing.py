@@ -9,7 +9,9 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from rolloutlib.doors.opened import kind_of_name
+from rolloutlib.doors.others import other_by_name
 from rolloutlib.doors.packed import PACKINGS
+from rolloutlib.doors.refusal import DoorError
 from rolloutlib.errors import RunsError, UsageError
 from rolloutlib.files import is_there, kind_of, shown_path
 from rolloutlib.limits import FILES, NESTING
@@ -18,10 +20,10 @@ from rolloutlib.runs.files import META_NAME, RunFile
 from rolloutlib.runs.quarantine import Quarantined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Container, Iterator
+    from collections.abc import Callable, Collection, Container, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["Listing", "list_files"]
+__all__ = ["Listing", "list_files", "readable_files"]
 
 _KINDS = phrase(
     ".json, .jsonl, .csv, .tsv, .jtl, .parquet, .xlsx, .ods or .eval (texts also as .csv.gz, "
@@ -113,11 +115,34 @@ def list_files(path: Path, named: Collection[str] = ()) -> Listing:
         else:
             ignored.append(_printable(name, ()))
     if not files and not refused:
+        if (other := _first_other(ignored)) is not None:
+            raise other
         raise RunsError(
             "{path} holds no runs; expected files of kind {kinds}.",
             path=shown_path(path), kinds=_KINDS,
         )  # fmt: skip
     return Listing(tuple(files), tuple(refused.values()), tuple(ignored))
+
+
+def readable_files(path: Path) -> tuple[RunFile, ...]:
+    """List the files of a path that may be read.
+
+    Raises:
+        UsageError, RunsError: as `list_files`, or all of them are refused unread.
+    """
+    listing = list_files(path)
+    if not listing.files and listing.refused:
+        names = [entry.file for entry in listing.refused]
+        raise _first_other(names) or RunsError(listing.refused[0].said)
+    return listing.files
+
+
+def _first_other(names: Sequence[str]) -> DoorError | None:
+    """Return what the first file is that may hold samples in a form that is not read here."""
+    for name in names:
+        if (other := other_by_name(name)) is not None:
+            return DoorError(name, phrase("is {what}", what=other.what), other.expected)
+    return None
 
 
 def _one_file(path: Path) -> Listing:
@@ -129,6 +154,8 @@ def _one_file(path: Path) -> Listing:
             path=shown, kind=kind_of(path, links=True),
         )  # fmt: skip
     if not kind:
+        if (other := _first_other((shown,))) is not None:
+            raise other
         expectation = _refused_unread(path.name, kind, "") or phrase(
             "expected one of {kinds}", kinds=_KINDS
         )
@@ -161,7 +188,8 @@ def _expected_instead(name: str) -> Clause:
         )
     if end in _ARCHIVES:
         return phrase("expected an unpacked file")
-    return phrase("expected a workbook saved as .xlsx") if end in _WORKBOOKS else ""
+    other = other_by_name(name) if end in _WORKBOOKS else None
+    return phrase("expected {due}", due=other.expected) if other else ""
 
 
 def _kind_of_data(name: str, named: Collection[str]) -> str:

@@ -20,8 +20,8 @@ DRAFTS: Final = {
     "draft.unique": "no two rows share it",
     "draft.words": "by its words: {words}",
     "draft.words_asked": (
-        "by its words: {words}; is that the verdict on the answer? Whether a call came back belongs "
-        "under error"
+        "by its words: {words}; is that the verdict on the answer? Whether a call came back "
+        "belongs under error"
     ),
     "draft.scale": "numbers from {low:g} to {high:g}; correct the scale if it has other ends",
     "draft.unit_named": "its name says {unit}",

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rolloutlib.cli import main
+from rolloutlib.drafts.two import meaning_of
 from rolloutlib.errors import UsageError
 from rolloutlib.judge.junit import read_suite
 from rolloutlib.judge.record import decode
 from rolloutlib.plan.offline import SHIPPED, eval_schema, load_eval_plan
+from rolloutlib.runs.places import two_places
+from rolloutlib.words.reasons import sentence
 from tests.english import english_on, names_in, texts_of, texts_of_markdown
 from tests.often import EXHAUSTIVE
 
@@ -89,6 +92,18 @@ def test_an_equal_candidate_is_a_go_from_nothing(
     out = capsys.readouterr().out
     assert out.startswith("✓ GO · b.csv against a.csv\n")
     assert "Neither file has values of: Average score" in out
+
+
+def test_what_a_draft_asks_stands_beside_the_answer(empty: Path) -> None:
+    """Whether ok is a verdict, or only a call that came back, no file tells."""
+    for name, seed in (("a.csv", 1), ("b.csv", 2)):
+        rows = [{"id": row["question_id"], "ok": row["passed"]} for row in rows_of(seed)]
+        write(empty / name, rows)
+    paths = (Path("a.csv"), Path("b.csv"))
+    meaning = meaning_of(paths, None, two_places(*paths))
+    (asked,) = meaning.asked
+    assert (asked.code, asked.facts["column"]) == ("pair.asked", "ok")
+    assert sentence(asked).endswith("Whether a call came back belongs under error.")
 
 
 def test_arms_of_source_yaml_are_not_turned_round(

@@ -17,6 +17,7 @@ from rolloutlib.doors.opened import Said, opened
 from rolloutlib.doors.refusal import DoorError
 from rolloutlib.errors import RunsError
 from rolloutlib.runs import read_runs
+from rolloutlib.runs.listing import readable_files
 from tests.doors.test_texts import OURS
 
 if TYPE_CHECKING:
@@ -58,12 +59,17 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
     "a zstd bomb": ("t.csv.zst", zstandard.compress(LONG), "unpacks to more than 3,000,000"),
     "gzip named .csv": ("t.csv", gzip.compress(b"x"), "a name that ends so: t.csv.gz"),
     "a workbook named .csv": ("t.csv", sheet(["arm"]), "a workbook's name ends with .xlsx"),
-    "an old workbook": ("t.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ends so: t.xls"),
+    "an old workbook": ("t.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "saved as .xlsx, or as CSV"),
     "text named .xlsx": ("t.xlsx", OURS.encode(), "cannot be read as a workbook"),
     "a sheet without end": (
         "t.xlsx", sheet(["arm", "status"], at=(1_048_576, 16_384)), "more memory or time"),
     "UTF-16 cut": ("t.csv", UTF16[:-1], "is UTF-16-LE, and is cut off or damaged around byte"),
     "UTF-16 cut without a mark": ("t.csv", UTF16[2:-1], "encoding: utf-16-le"),
+    "XML named .json": ("t.json", b"<?xml version='1.0'?><testResults/>", "output_format=csv"),
+    "SQLite": ("t.csv", b"SQLite format 3\0", "a table of it as CSV"),
+    "Arrow": ("t.csv", b"ARROW1\0\0", "written as Parquet or CSV"),
+    "Avro": ("t.jsonl", b"Obj\x01\x04", "written as Parquet or CSV"),
+    "PDF": ("t.csv", b"%PDF-1.7\n", "is a document (PDF)"),
     "JMeter's XML": ("t.jtl", b"<?xml version='1.0'?><testResults/>", "output_format=csv"),
     "JMeter without a header": ("t.jtl", b"1796032345703,30,ask\n", "print_field_names=true"),
     "a log without header": ("t.eval", archive({"samples/1.json": b"{}"}), "holds no header.json"),
@@ -81,6 +87,27 @@ def test_it_is_refused_within_bounds(name: str, monkeypatch: pytest.MonkeyPatch)
         opened(file, data)
     assert str(refused.value).startswith(f"{file} ")
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "step"),
+    [
+        ("a.xls", "is an old workbook", "saved as .xlsx, or as CSV"),
+        ("a.xlsb", "is a binary workbook", "saved as .xlsx, or as CSV"),
+        ("a.numbers", "is a workbook of Numbers", "saved as .xlsx, or as CSV"),
+        ("a.sqlite3", "is SQLite", "a table of it as CSV"),
+        ("a.XML", "is XML", "output_format=csv"),
+        ("a.feather", "is a table of Arrow", "written as Parquet or CSV"),
+    ],
+)
+def test_what_is_not_read_is_called_by_its_name(
+    name: str, what: str, step: str, tmp_path: Path
+) -> None:
+    """Alone, or the only file of a folder: what it is, and the one step that helps."""
+    (tmp_path / name).write_bytes(b"\0")
+    for path in (tmp_path / name, tmp_path):
+        with pytest.raises(DoorError, match=rf"{name} {what}; expected .*{step}"):
+            readable_files(path)
 
 
 WRONG_KEYS: dict[str, tuple[bytes, Said, str]] = {

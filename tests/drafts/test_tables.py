@@ -84,11 +84,32 @@ def test_what_is_sure_is_taken(named: str) -> None:
     assert draft_table(looked(columns)).mapping["columns"] == expected
 
 
+@pytest.mark.parametrize(
+    ("column", "code"),
+    [
+        ("pass", "words"), ("is_correct", "words"), ("correctness", "words"),
+        ("ok", "words_asked"), ("isOk", "words_asked"), ("success", "words_asked"),
+    ],
+)  # fmt: skip
+def test_one_column_of_outcomes_is_the_outcome(column: str, code: str) -> None:
+    """Whatever it is called; what may be of the call and not of the answer is asked about."""
+    draft = draft_table(looked({column: either("true", "false")}))
+    assert draft.mapping["columns"] == {"passed": column}
+    assert draft.notes["columns.passed"].code == f"draft.{code}"
+
+
+def test_correctness_may_be_a_score() -> None:
+    """Shares are no words of outcomes, but show their scale."""
+    columns = draft_table(looked({"correctness": either(0, 0.25, 0.5, 1)})).mapping["columns"]
+    assert columns == {"score": {"column": "correctness", "scale": [0, 1]}}
+
+
 LEFT: dict[str, tuple[dict[str, Cells], str, str]] = {
     "words that may mean anything": ({"status": either("A", "B")}, "status", "words_unknown"),
     "codes of HTTP": ({"status": either(200, 500)}, "status", "words_unknown"),
     "the call came back": ({"status": either("success", "error")}, "status", "of_call"),
     "every call came back": ({"success": of_row("true")}, "success", "of_call"),
+    "every call was ok": ({"ok": of_row("true")}, "ok", "of_call"),
     "the key beside a prediction": (
         {"correct": of_row("yes", "no"), "prediction": either("yes", "no")}, "correct",
         "of_question",
