@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -53,7 +54,7 @@ NEXT: Final = {
     errno.ENOTDIR: phrase("a part of the path is a file; expected a folder"),
     errno.EEXIST: phrase("something else is in its place; move it away or name another path"),
     errno.EISDIR: phrase("it is a folder; expected a file"),
-    errno.ELOOP: phrase("links lead in a circle; expected a file"),
+    errno.ELOOP: phrase("links lead in a circle; expected a file or folder"),
     errno.ENAMETOOLONG: phrase("name a shorter path"),
     errno.EMFILE: phrase("too many files are open at once (`ulimit -n`)"),
     errno.ENFILE: phrase("too many files are open on this machine"),
@@ -63,6 +64,9 @@ NEXT: Final = {
     ),
     errno.ENOEXEC: phrase("it is no program"),
 }
+
+
+_RING: Final = re.compile(r"Symlink loop from '(.*)'", re.DOTALL)  # pathlib's, before Python 3.13
 
 
 class StoppedBySignal(KeyboardInterrupt):
@@ -106,6 +110,7 @@ def failure_of(error: BaseException) -> Failure:
 def _of_the_system(error: BaseException) -> Failure | None:
     """Return what the machine, a file or a name is to blame for; None for anything else."""
     where, again = _where(error), {"again": AGAIN}
+    error = _of_links(error) or error
     if isinstance(error, MemoryError):
         less = phrase(
             "there was not enough memory{where}; free some, or give it less to read; then {again}",
@@ -133,6 +138,12 @@ def _of_the_system(error: BaseException) -> Failure | None:
         )  # fmt: skip
         return Failure(worded(deep), 1)
     return None
+
+
+def _of_links(error: BaseException) -> OSError | None:
+    """Return pathlib's own error of links that lead in a circle as the system's."""
+    ring = _RING.match(str(error)) if isinstance(error, RuntimeError) else None
+    return OSError(errno.ELOOP, os.strerror(errno.ELOOP), ring[1]) if ring else None
 
 
 def _fault(error: BaseException) -> Failure:

@@ -44,10 +44,16 @@ def add(commands: Any) -> None:
 def _history(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
+    from rolloutlib.errors import UsageError
     from rolloutlib.show.history import history_lines, write_index
+    from rolloutlib.show.past_store import is_elsewhere
 
     root = _workbook()
     place = Path(arguments.reports) if arguments.reports else _reports(root)
+    if place.is_dir() and is_elsewhere(place.resolve(), root):
+        raise UsageError(
+            "{place} is no folder of reports; name one, such as reports", place=place.resolve()
+        )
     index, gathered = write_index(place, arguments.lang, root=root, anew=True)
     shown = index.relative_to(root) if root and index.is_relative_to(root) else index
     say_lines("\n".join(history_lines(gathered)))

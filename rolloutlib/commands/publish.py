@@ -32,7 +32,10 @@ does not hold is not published.
 
 OUT is new, empty, or made by this command, which then replaces it as a whole; anything else in it
 is refused."""
-_URL: Final = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
+# A scheme, a host with or without a port, and a path; a feed is read by whoever gets it, so no
+# user and password, and nothing that ends an attribute or a line.
+_URL: Final = re.compile(r"https?://[^/?#@]+(/[^?#]*)?")
+_NEVER: Final = re.compile(r"[\s\x00-\x20\x7f-\x9f<>\"'\\^`{|}]")
 
 
 def add(commands: Any) -> None:
@@ -75,9 +78,20 @@ def _base(address: str | None) -> str:
 
     if address is None:
         return ""
-    if not _URL.fullmatch(address):
+    if not _URL.fullmatch(address) or _NEVER.search(address) or not _has_host(address):
         raise UsageError(phrase(
             "--base-url is {got!r}; expected an address such as https://example.com/rollout/",
             got=address[:120],
         ))  # fmt: skip
     return address if address.endswith("/") else f"{address}/"
+
+
+def _has_host(address: str) -> bool:
+    """Whether an address names a host, and a port from 1 to 65535 if it names one."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(address)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -38,13 +38,13 @@ _FORMATS: Final[tuple[tuple[bytes, Phrase, Phrase | str], ...]] = (
     (b"BZh", phrase("packed (bzip2)"), _UNPACKED),
     (b"\xfd7zXZ\0", phrase("packed (xz)"), _UNPACKED),
     (b"7z\xbc\xaf", phrase("packed (7z)"), _UNPACKED),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", *OLD_WORKBOOK),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", OLD_WORKBOOK.what, OLD_WORKBOOK.expected),
     (b"PAR1", phrase("Parquet"), "{stem}.parquet"),
-    (b"SQLite format 3", *SQLITE),
-    (b"ARROW1", *ARROW),
-    (b"Obj\x01", *AVRO),
-    (b"<?xml", *XML),
-    (b"%PDF-", *PDF),
+    (b"SQLite format 3", SQLITE.what, SQLITE.expected),
+    (b"ARROW1", ARROW.what, ARROW.expected),
+    (b"Obj\x01", AVRO.what, AVRO.expected),
+    (b"<?xml", XML.what, XML.expected),
+    (b"%PDF-", PDF.what, PDF.expected),
 )  # fmt: skip
 _PIECE = 1 << 22
 _HEAD = 64

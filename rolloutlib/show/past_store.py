@@ -23,7 +23,10 @@ from rolloutlib.words.sentences import catalogues
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["CACHE", "DEPTH", "Drawn", "Known", "form_now", "gather", "known_at", "newest_first"]
+__all__ = [
+    "CACHE", "DEPTH", "Drawn", "Known", "form_now", "gather", "is_elsewhere", "known_at",
+    "newest_first",
+]  # fmt: skip
 
 CACHE: Final = ".rollout-history.json"
 DEPTH: Final = 4  # folders below the folder of reports: reports/daily/2026-10-29 is the second
@@ -103,6 +106,22 @@ def gather(place: Path, cache: Known, depth: int = DEPTH) -> tuple[Past, ...]:
         fresh[report.where] = earlier
     cache.reports = fresh
     return tuple(pasts)
+
+
+def is_elsewhere(place: Path, root: Path | None) -> bool:
+    """Whether a folder is none of reports: an index there would lie among other files.
+
+    Args:
+        place: the folder, resolved.
+        root: of the workbook, whose reports/ may hold nothing yet; None for none.
+    """
+    home = root.resolve() if root else None
+    if home is not None and place == home / "reports":
+        return False
+    around = home is not None and home.is_relative_to(place)
+    if around or ".git" in place.parts or place == place.parent:
+        return True
+    return not os.path.lexists(place / CACHE) and not any(_below(place, "", DEPTH, [MOST]))
 
 
 def newest_first(pasts: Iterable[Past]) -> tuple[Past, ...]:

@@ -6,6 +6,7 @@ cards of a ledger that holds; no keys, no records, no rows, nobody's address.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from contextlib import contextmanager
@@ -39,6 +40,11 @@ __all__ = ["MARK", "Published", "beside", "page_of", "publish"]
 MARK: Final = ".rollout-published"  # lists what we put there: nothing else is ever removed
 NEW: Final = ".rollout-site-"  # folders of runs: whoever comes next removes those of the dead
 SITE_PREFIX: Final = ".rollout-kept-"  # of a site: its lock, and the older one while it is replaced
+GIT: Final = ".git"
+# Folders of a workbook, and of a checkout of this program, in which nobody looks for pages.
+OWN_FOLDERS: Final = (
+    "benchmarks", "data", "docs", "keys", "notebooks", "params", "reports", "rolloutlib", "tests",
+)  # fmt: skip
 REPORTS, DECISIONS, FEED, INDEX = "reports", "decisions", "feed.xml", "index.html"
 
 
@@ -193,10 +199,10 @@ def _refuse_places(root: Path, reports: Path, out: Path) -> None:
 
     So is a folder of reports that is not there; a workbook may have none yet.
     """
-    inner = (reports.resolve(), *(root / name for name in ("docs", "params", "data", "notebooks")))
-    inside = next((place for place in inner if out.is_relative_to(place)), None)
-    around = root.resolve().is_relative_to(out)
-    if inside is not None or around:
+    home = root.resolve()
+    inner = (reports.resolve(), *(home / name for name in OWN_FOLDERS))
+    inside = any(out.is_relative_to(place) for place in inner) or GIT in out.parts
+    if inside or home.is_relative_to(out):
         raise UsageError(phrase(
             "{out} is no place for pages: they would lie among the workbook's own files; name a "
             "folder beside them, such as {site}", out=out, site=root / "site",
@@ -225,15 +231,17 @@ def _refuse_foreign(out: Path) -> None:
 
 def _listed(out: Path) -> set[str]:
     try:
-        return {MARK, *bounded_bytes(out / MARK, links=False).decode("utf-8").splitlines()}
-    except (FileError, UnicodeDecodeError):
+        lines = bounded_bytes(out / MARK, links=False).decode("utf-8").split("\n")
+        return {MARK, *(json.loads(line) if line.startswith('"') else line for line in lines)}
+    except (FileError, ValueError):
         return set()
 
 
 def _mark(made: Path) -> None:
     """List what is there, so that the next time nothing else is removed."""
     names = sorted(path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file())
-    (made / MARK).write_text("".join(f"{name}\n" for name in names), "utf-8")
+    lines = [name if name.isprintable() and name[0] != '"' else json.dumps(name) for name in names]
+    (made / MARK).write_text("".join(f"{line}\n" for line in lines), "utf-8")
 
 
 def _swap(made: Path, out: Path) -> None:

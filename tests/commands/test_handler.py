@@ -197,6 +197,7 @@ class _FaultError(Exception):
         (RecursionError(), "nested too deep; restore the file with git"),
         (ImportError("libx.so: no"), "cannot be loaded (libx.so: no)"),
         (UnicodeEncodeError("utf-8", "\udcff", 0, 1, "no"), "\\udcff is no text in UTF-8"),
+        (RuntimeError("Symlink loop from '/a'"), "/a: Too many levels of symbolic links; links"),
         (OSError(5, "Input/output error", "a"), "a: Input/output error; mend that and run"),
     ],
 )

@@ -11,7 +11,7 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -46,9 +46,6 @@ from tests.often import EXHAUSTIVE
 from tests.sample_review import ATTACK, Tags, hostile
 from tests.sample_watch import sample_watch
 from tests.sealed_reports import NOW, sealed_review, sealed_watch, week
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 exhaustive = pytest.mark.skipif(not EXHAUSTIVE, reason="run by `make faults`")
 NO_GO, GO = Recommendation.NO_GO, Recommendation.GO
@@ -398,6 +395,24 @@ def reseal(folder: Path, name: str, **changed: object) -> None:
     parts = {part: data.replace(was, now) for part, data in parts_of(folder).items()} | {name: new}
     for part, data in (*parts.items(), (SEAL, seal_of(parts))):
         (folder / part).write_bytes(data)
+
+
+@pytest.mark.parametrize("place", ["/", ".", "docs", "other/.git/reports"])
+def test_a_folder_without_reports_gets_no_index(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An index there would lie among other files; nothing is written."""
+    root = tmp_path / "book"
+    shutil.copytree(Path(__file__).parents[2] / "params", root / "params")
+    (root / "docs").mkdir()
+    sealed_review(root / "reports" / "r", week(1))
+    sealed_review(root / "other" / ".git" / "reports" / "r", week(1))
+    monkeypatch.chdir(root)
+    before = {*root.rglob("*")}
+    assert main(["history", place]) == 2
+    assert "is no folder of reports; name one" in capsys.readouterr().err
+    assert {*root.rglob("*")} == before
+    assert main(["history", "reports"]) == 0
 
 
 def test_no_folder_is_a_sentence(tmp_path: Path) -> None:

@@ -205,8 +205,12 @@ def test_a_report_that_is_written_anew_meanwhile_stays(tmp_path: Path, renewed: 
 
 
 @pytest.mark.parametrize(
-    "out", [".", "..", "docs", "docs/LEDGER/site", "reports", "reports/site", "params/x", "mine"]
-)
+    "out",
+    [
+        ".", "..", "docs", "docs/LEDGER/site", "reports", "reports/site", "params/x", "mine",
+        ".git/site", "two/.git/site", "keys/site", "rolloutlib/site", "tests/x", "reports/examples",
+    ],
+)  # fmt: skip
 def test_a_folder_that_is_not_ours_is_refused(
     book: Path, out: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -219,7 +223,43 @@ def test_a_folder_that_is_not_ours_is_refused(
     assert files(book) == before
 
 
-@pytest.mark.parametrize("base", ["x.example", "javascript:alert(1)", "https://", "https://x?y"])
+def test_another_folder_of_reports_frees_no_place(book: Path) -> None:
+    """Pages below reports/ would be met by the next review, whatever is published."""
+    assert main(["publish", "reports/site", "--reports", "reports/daily"]) == 2
+    assert not (book / "reports" / "site").exists()
+
+
+def test_an_odd_name_of_a_report_blocks_no_later_run(book: Path) -> None:
+    """What was put there is known again, line breaks and all."""
+    odd = sealed_review(book / "reports" / 'a\n"b', week(4))
+    assert main(["publish", "odd"]) == 0
+    assert 'reports/a\n"b/review.html' in files(book / "odd")
+    shutil.rmtree(odd)
+    assert main(["publish", "odd"]) == 0
+    assert not (book / "odd" / "reports" / 'a\n"b').exists()
+
+
+@pytest.mark.parametrize("line", ["publish ring", "publish ring/x", "publish y --reports ring"])
+def test_links_in_a_circle_are_no_fault_of_ours(
+    book: Path, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever walks there is told what they are."""
+    ring = book / "ring"
+    ring.symlink_to("ring")
+    try:
+        assert main(line.split()) in {1, 2}
+    finally:
+        ring.unlink()
+    assert "links lead in a circle" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "x.example", "javascript:alert(1)", "https://", "https://x?y", "https://me:pw@x/",
+        "https://x/\x07", "https://x/a b", "https://x:99999/", 'https://x/">', "https://:8/",
+    ],
+)  # fmt: skip
 def test_an_address_that_is_none_is_refused(base: str) -> None:
     """The feed's links would lead nowhere, or run something."""
     assert main(["publish", "nowhere", "--base-url", base]) == 2
