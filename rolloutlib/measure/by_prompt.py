@@ -8,6 +8,7 @@ Econ. Stat. 29:238); what cells of prompt and user show is what is due.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import narwhals as nw
+    from numpy.typing import NDArray
 
     from rolloutlib.measure.components import Spread
     from rolloutlib.measure.design import Floats
     from rolloutlib.measure.moments import Ints, MomentTable
     from rolloutlib.measure.scan import Count, Measured
+
+    _Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 __all__ = ["PromptSources", "answered_often", "scan_answers"]
 
@@ -91,7 +95,8 @@ class PromptSources:
         return self._made[metric]
 
 
-class _Answers(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Answers:
     """One arm's cells of prompt and cluster that know a metric.
 
     Attributes:
@@ -108,38 +113,48 @@ class _Answers(NamedTuple):
     clusters: int
     told: bool
 
-    @property
+    @cached_property
     def by_prompt(self) -> Cells:
         return self.cells.pooled(self.prompt, self.prompts)
 
-    @property
+    @cached_property
     def by_cluster(self) -> Cells:
         return self.cells.pooled(self.cluster, self.clusters)
 
-    @property
+    @cached_property
     def crossed(self) -> bool:
         """Whether clusters answer several prompts each."""
-        return self.told and len(self.cluster) >= OWN * len(np.unique(self.cluster))
+        return self.told and len(self.cluster) >= OWN * self.answering
 
-    @property
+    @cached_property
+    def answering(self) -> int:
+        """How many clusters answer."""
+        return int(np.count_nonzero(np.bincount(self.cluster, minlength=self.clusters)))
+
+    @cached_property
+    def places(self) -> Ints:
+        """One number for each cell's prompt and cluster, the same in both arms."""
+        return self.prompt * max(self.clusters, 1) + self.cluster
+
+    @cached_property
     def shares(self) -> Floats:
         n = self.by_prompt.n
         return n / max(n.sum(), 1.0)
 
-    @property
+    @cached_property
     def weights(self) -> Floats:
         """What a prompt's deviation counts in the variance of the arm's mean (CR2)."""
         return self.shares / np.sqrt(np.maximum(1 - self.shares, 1e-12))
 
 
 def _answers(table: MomentTable, arm: str, metric: str) -> _Answers:
-    of_arm = table.where(arm=arm)
-    has_value = of_arm.metrics[metric].n > 0
-    cells, prompt = of_arm.metrics[metric].take(has_value), of_arm.keys["prompt"]
-    alone = np.arange(int(has_value.sum()), dtype=np.int64)
-    key = of_arm.keys.get("cluster", Key(alone, (None,) * len(alone)))
-    codes = key.codes[has_value] if "cluster" in of_arm.keys else alone
-    by_units = "cluster" in of_arm.keys
+    arms, every = table.keys["arm"], table.metrics[metric]
+    has_value = (arms.codes == arms.code(arm)) & (every.n > 0)
+    cells, prompt = every.take(has_value), table.keys["prompt"]
+    alone = np.arange(len(cells.n), dtype=np.int64)
+    by_units = "cluster" in table.keys
+    key = table.keys["cluster"] if by_units else Key(alone, (None,) * len(alone))
+    codes = key.codes[has_value] if by_units else alone
     return _Answers(
         prompt.codes[has_value], codes, cells, len(prompt.labels), len(key.labels), by_units
     )
@@ -155,11 +170,12 @@ def _sources(control: _Answers, treated: _Answers) -> tuple[Source, ...]:
     both = clusters.cluster_contrast(*quad, kind="CR2")
     variances = [mean.se**2 for mean in alone]
     seen_both = (sum(variances) - both.se**2) / 2
-    noise, shared = _residuals(control, treated)
+    at_both = _at_both(treated, control) if treated.told and control.told else None
+    noise, shared = _residuals(control, treated, at_both)
     spread = spread_of(control.by_cluster, treated.by_cluster, "user") if treated.told else None
     expected = [*noise, shared]
     if spread is not None:
-        of_clusters = _of_clusters(control, treated, spread)
+        of_clusters = _of_clusters(control, treated, spread, at_both)
         expected = [part + more for part, more in zip(expected, of_clusters, strict=True)]
     squares = (np.array([arm.shares @ arm.shares]) for arm in (treated, control))
     return (
@@ -173,17 +189,24 @@ def _sources(control: _Answers, treated: _Answers) -> tuple[Source, ...]:
     )  # fmt: skip
 
 
-def _residuals(control: _Answers, treated: _Answers) -> tuple[tuple[float, float], float]:
+def _at_both(treated: _Answers, control: _Answers) -> _Pairs:
+    """Return where the cells of both arms are that have prompt and cluster in common."""
+    pairs = np.intersect1d(treated.places, control.places, assume_unique=True, return_indices=True)
+    return pairs[1], pairs[2]
+
+
+def _residuals(
+    control: _Answers, treated: _Answers, at_both: _Pairs | None
+) -> tuple[tuple[float, float], float]:
     """Return what single cells add to both means' variances, and to their covariance."""
     errors = [_errors(arm) for arm in (treated, control)]
     noise = [float(part @ part) for part in errors]
     for k, arm in enumerate((treated, control)):
         if not arm.told:
             noise[k] = total_of(arm.cells) / max(arm.cells.n.sum(), 1.0)
-    if not (treated.told and control.told):
+    if at_both is None:
         return (noise[0], noise[1]), 0.0
-    places = [arm.prompt * max(arm.clusters, 1) + arm.cluster for arm in (treated, control)]
-    _, at_treated, at_control = np.intersect1d(*places, assume_unique=True, return_indices=True)
+    at_treated, at_control = at_both
     return (noise[0], noise[1]), float(errors[0][at_treated] @ errors[1][at_control])
 
 
@@ -194,21 +217,25 @@ def _errors(arm: _Answers) -> Floats:
     centre: Floats | float = float(n @ mean) / max(whole, 1.0)
     left = len(n) - 1.0
     if arm.crossed:
-        centre, left = arm.by_cluster.mean[arm.cluster], len(n) - len(np.unique(arm.cluster))
+        centre, left = arm.by_cluster.mean[arm.cluster], len(n) - arm.answering
     return n * (mean - centre) / max(whole, 1.0) * np.sqrt(len(n) / max(left, 1.0))
 
 
-def _of_clusters(control: _Answers, treated: _Answers, spread: Spread) -> list[float]:
+def _of_clusters(
+    control: _Answers, treated: _Answers, spread: Spread, at_both: _Pairs | None
+) -> list[float]:
     """Return what clusters add that do not answer all prompts alike: both arms, and in common."""
     of_treated, of_control = _Per.of(treated), _Per.of(control)
     own = [
-        between * _product(arm, arm, per, per) if arm.crossed else 0.0
+        between * _product(arm, arm, per, per, (slice(None), slice(None))) if arm.crossed else 0.0
         for between, arm, per in zip(
             spread.between, (treated, control), (of_treated, of_control), strict=False
         )
     ]
     common = spread.between[2] if treated.crossed and control.crossed else 0.0
-    return [*own, common * _product(treated, control, of_treated, of_control) if common else 0.0]
+    if not common or at_both is None:
+        return [*own, 0.0]
+    return [*own, common * _product(treated, control, of_treated, of_control, at_both)]
 
 
 class _Per(NamedTuple):
@@ -224,10 +251,11 @@ class _Per(NamedTuple):
         return cls(n, added(arm.prompt, n, arm.prompts), added(arm.cluster, n, arm.clusters))
 
 
-def _product(a: _Answers, b: _Answers, of_a: _Per, of_b: _Per) -> float:
+def _product(
+    a: _Answers, b: _Answers, of_a: _Per, of_b: _Per, at_both: _Pairs | tuple[slice, slice]
+) -> float:
     """Return Σ over prompts and clusters of both arms' deviations of a cluster's share."""
-    places = [arm.prompt * max(arm.clusters, 1) + arm.cluster for arm in (a, b)]
-    _, at_a, at_b = np.intersect1d(*places, assume_unique=True, return_indices=True)
+    at_a, at_b = at_both
     cells = added(a.prompt[at_a], of_a.n[at_a] * of_b.n[at_b], a.prompts)
     by_a = added(a.prompt, of_a.n * of_b.cluster[a.cluster], a.prompts)
     by_b = added(b.prompt, of_b.n * of_a.cluster[b.cluster], b.prompts)

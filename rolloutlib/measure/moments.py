@@ -8,6 +8,7 @@ The scan is one Narwhals expression, whatever engine holds the samples.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,7 +18,7 @@ from rolloutlib.errors import RunsError
 from rolloutlib.plan.metrics import METRICS, metric_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator
 
     import narwhals as nw
     from numpy.typing import NDArray
@@ -114,9 +115,7 @@ class MomentTable:
     def take(self, rows: NDArray[np.bool_]) -> MomentTable:
         """Return the groups that a mask selects."""
         keys = {name: Key(key.codes[rows], key.labels) for name, key in self.keys.items()}
-        return MomentTable(
-            keys, self.rows[rows], {name: cells.take(rows) for name, cells in self.metrics.items()}
-        )
+        return MomentTable(keys, self.rows[rows], _Selected(self.metrics, rows))
 
     def with_unknown(self, names: Iterable[str]) -> MomentTable:
         """Return the same with these metrics too, which no sample knows unless they are there."""
@@ -134,6 +133,28 @@ class MomentTable:
             name: _stacked(cells, other.metrics[name]) for name, cells in self.metrics.items()
         }
         return MomentTable(keys, np.concatenate([self.rows, other.rows]), metrics)
+
+
+class _Selected(Mapping[str, Cells]):
+    """Metrics of selected groups, each selected when asked for: of many mostly one is needed."""
+
+    def __init__(self, whole: Mapping[str, Cells], rows: NDArray[np.bool_]) -> None:
+        self._whole, self._rows = whole, rows
+        self._selected: dict[str, Cells] = {}
+
+    def __getitem__(self, metric: str) -> Cells:
+        if metric not in self._selected:
+            self._selected[metric] = self._whole[metric].take(self._rows)
+        return self._selected[metric]
+
+    def __contains__(self, metric: object) -> bool:
+        return metric in self._whole
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._whole)
+
+    def __len__(self) -> int:
+        return len(self._whole)
 
 
 def added(codes: Ints, values: Floats, size: int) -> Floats:
