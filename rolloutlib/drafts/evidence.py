@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rolloutlib.errors import FileError
 from rolloutlib.judge.attested import CHANGES, NOTES
 from rolloutlib.judge.incidents import INCIDENTS
+from rolloutlib.judge.made_for import ReviewedRuns
 from rolloutlib.judge.owed import owes
 from rolloutlib.judge.unfilled import lines_unfilled, placeholder
 from rolloutlib.phrase import phrase
@@ -147,6 +148,7 @@ def _documents(request: _Asked, check: Check) -> Iterator[_Draft]:
     lines += [f"# {say('One that the change does not touch: add waived, with the reason.')}"]
     lines += [_flow({"updated": when})]
     lines += ["simulated: true"] if request.simulated else []
+    lines += _made_for(request)
     lines += [
         "documents:",
         *chain.from_iterable(_document(request, check, name) for name in check.items),
@@ -187,6 +189,7 @@ def _notes(request: _Asked, check: Check) -> Iterator[_Draft]:
                 name=say(stage.name))  # fmt: skip
     when = request.todo(check, say("when somebody wrote them, such as {at}", at=_AT))
     head = [_flow({"date": when}), *(["simulated: true"] if request.simulated else [])]
+    head += _made_for(request, "runs")
     lines = ["---", *head, "---", str(title), ""]
     for name in check.items:
         section = _SECTIONS.get(name.casefold())
@@ -195,6 +198,18 @@ def _notes(request: _Asked, check: Check) -> Iterator[_Draft]:
     if not lines_unfilled("\n".join(lines)):  # what nobody has read attests nothing
         lines.append(request.todo(check, say("read these notes, then take this line out")))
     yield check, NOTES, "\n".join(lines), contents
+
+
+def _made_for(request: _Asked, *more: str) -> list[str]:
+    """Return what the file is of: it holds no check of other arms, nor numbers of other runs."""
+    runs = ReviewedRuns.of(request.review)
+    names: dict[str, str] = {"control": runs.control, "treatment": runs.treatment}
+    if runs.arm and len(runs.arm.strategies) == 1:
+        names["strategy"] = runs.arm.strategies[0]
+    if "runs" in more:
+        names["runs"] = runs.runs[:16]
+    values = [f"  {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in names.items()]
+    return ["made_for:", f"  stage: {runs.stage}", *values]
 
 
 _OF_KIND: Final[dict[str, Callable[[_Asked, Check], Iterator[_Draft]]]] = {

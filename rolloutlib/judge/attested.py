@@ -22,8 +22,9 @@ from rolloutlib.files import file_sha256
 from rolloutlib.judge.finding import Finding, find, locate, oldest, read_file, read_moment
 from rolloutlib.judge.incidents import INCIDENTS
 from rolloutlib.judge.junit import read_suite
+from rolloutlib.judge.made_for import MadeFor, made_for
 from rolloutlib.judge.unfilled import says_something
-from rolloutlib.plan.strict_yaml import describe, load_yaml
+from rolloutlib.plan.strict_yaml import describe, load_yaml, parse_yaml
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["FILES", "look_at_documents", "look_at_notes", "look_at_suites"]
 
 CHANGES, NOTES = "changes.yaml", "release-notes.md"
+_FLAGS: Final = "flags."  # of a suite's properties
 _MOST: Final = 1_000_000  # bytes that people write
 FILES = {"incidents": INCIDENTS, "documents": CHANGES, "release_notes": NOTES}
 
@@ -54,6 +56,11 @@ def look_at_suites(check: Check, occasion: Occasion) -> Finding:
         files=tuple(names[suite.name] for suite in present),
         ages=tuple((suite.name, oldest(map(read_moment, suite.timestamps))) for suite in present),
         simulated=any(suite.simulated for suite in present),
+        made_for=tuple(
+            (suite.name, _of_suite(suite.made_for, names[suite.name]))
+            for suite in present
+            if suite.made_for
+        ),
     )
     if failed := tuple(suite.name for suite in suites if suite.failed):
         return finding(holds=False, why=because("suites.fail", suites=failed))
@@ -65,6 +72,13 @@ def look_at_suites(check: Check, occasion: Occasion) -> Finding:
     if flaky := tuple(f"{suite.name}: {test}" for suite in suites for test in suite.flaky):
         return finding(holds=True, why=because("suites.flaky", count=len(suites), tests=flaky))
     return finding(holds=True, why=because("suites.pass", count=len(suites)))
+
+
+def _of_suite(properties: Sequence[tuple[str, str]], file: str) -> MadeFor:
+    """Return what a suite ran on; `rollout.flags.searchLite` is a flag."""
+    flags = {key.removeprefix(_FLAGS): value for key, value in properties if key.startswith(_FLAGS)}
+    others = {key: value for key, value in properties if not key.startswith(_FLAGS)}
+    return made_for({**others, "flags": flags} if flags else others, file)
 
 
 # --- documents ------------------------------------------------------------------------------------
@@ -99,6 +113,7 @@ class _Change(_Attested):
 class _Changes(_Attested):
     """changes.yaml: which documents reflect the change; a mere list of them is fine as well."""
 
+    made_for: MadeFor | None = None
     documents: list[_Change]
 
 
@@ -132,6 +147,7 @@ def look_at_documents(check: Check, occasion: Occasion) -> Finding:
             (each.title, read_moment(each.said.updated or changes.updated)) for each in listed
         ),
         simulated=changes.simulated or any(each.said.simulated for each in listed),
+        made_for=() if changes.made_for is None else ((CHANGES, changes.made_for),),
     )
     required = [each for each in listed if not each.said.waived]
     if behind := _titles(each for each in required if not each.said.reflected):
@@ -192,6 +208,7 @@ _DATE: Final = re.compile(
     rf"^{_MARKS}(?:date|updated|released?|날짜|일자|작성일){_MARKS}:{_MARKS}(.{{1,200}}?){_MARKS}\r?$",
     re.IGNORECASE | re.MULTILINE,
 )
+_MADE_FOR: Final = re.compile(r"^made_for[ \t]*:.*(?:\n[ \t]+\S.*)*", re.MULTILINE)
 _SIMULATED: Final = re.compile(r"^\s*simulated\s*:\s*true\s*$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -222,7 +239,20 @@ def look_at_notes(check: Check, occasion: Occasion) -> Finding:
     )
     age = (NOTES, oldest(map(read_moment, _DATE.findall(text))))
     simulated = _SIMULATED.search(text) is not None
-    finding = partial(Finding, files=(NOTES,), ages=(age,), simulated=simulated)
+    finding = partial(
+        Finding, files=(NOTES,), ages=(age,), simulated=simulated, made_for=_of_notes(lines)
+    )
     if missing:
         return finding(holds=None, why=because("notes.lack", sections=missing))
     return finding(holds=True, why=because("notes.whole"))
+
+
+def _of_notes(lines: str) -> tuple[tuple[str, MadeFor], ...]:
+    """Return what runs the notes say that they are of, in the front matter or in the text.
+
+    Raises:
+        PlanError: it cannot be read.
+    """
+    shown = _NOT_SHOWN.sub("", lines)
+    blocks = [parse_yaml(match[0], NOTES)["made_for"] for match in _MADE_FOR.finditer(shown)]
+    return tuple((NOTES, made_for(block, NOTES)) for block in blocks)

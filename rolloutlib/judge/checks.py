@@ -15,6 +15,7 @@ from rolloutlib.files import file_sha256
 from rolloutlib.judge.attested import FILES, look_at_documents, look_at_notes, look_at_suites
 from rolloutlib.judge.finding import Finding, Occasion, find, oldest, read_file, said
 from rolloutlib.judge.incidents import MOST
+from rolloutlib.judge.made_for import unlike
 from rolloutlib.judge.quiet import look_at_incidents
 from rolloutlib.judge.record import CheckResult
 from rolloutlib.judge.unfilled import lines_unfilled
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from rolloutlib.judge.made_for import ReviewedRuns
     from rolloutlib.measure.averages import RunRow
     from rolloutlib.plan.model import Check
 
@@ -43,7 +45,7 @@ def newest_run(rows: Sequence[RunRow], arm: str) -> datetime | None:
     return max((at for at in times if at is not None), default=None)
 
 
-def run_checks(
+def run_checks(  # noqa: PLR0913 -- what is looked at, and what it is held against
     checks: Mapping[str, Check],
     folder: Path | None,
     *,
@@ -53,6 +55,7 @@ def run_checks(
     root: Path | None = None,
     green: Mapping[str, str] | None = None,
     simulated: bool = False,
+    runs: ReviewedRuns | None = None,
 ) -> tuple[CheckResult, ...]:
     """Look at the evidence of every check.
 
@@ -67,11 +70,13 @@ def run_checks(
         green: sha256 of the last green record's evidence by name: documents must differ from it.
         simulated: the runs say that nobody measured them. Only then does evidence that calls itself
             simulated hold a check.
+        runs: what is reviewed: evidence that says that it was made for other runs leaves its check
+            open. None compares nothing.
     """
     if folder is None or not folder.is_dir():
         why = because("check.no_folder")
         return tuple(CheckResult(key, check.title, None, why) for key, check in checks.items())
-    occasion = Occasion(folder, root or folder, now, newest, as_of, green or {}, simulated)
+    occasion = Occasion(folder, root or folder, now, newest, as_of, green or {}, simulated, runs)
     return tuple(_result(key, check, occasion) for key, check in checks.items())
 
 
@@ -79,7 +84,7 @@ def _result(key: str, check: Check, occasion: Occasion) -> CheckResult:
     try:
         looked = _draft(check, occasion) or _LOOK[check.kind](check, occasion)
         aged = _aged(check, looked, occasion.newest, occasion.as_of)
-        finding = _real(aged, occasion)
+        finding = _of_these_runs(_real(aged, occasion), occasion)
         digests = tuple(_digest(name, occasion) for name in finding.files)
     except (UsageError, RunsError, OSError) as error:
         message = str(error) if isinstance(error, RolloutError) else error.strerror or "no file"
@@ -138,6 +143,16 @@ def _real(finding: Finding, occasion: Occasion) -> Finding:
     if not (finding.holds and finding.simulated) or occasion.simulated:
         return finding
     return finding._replace(holds=None, why=because("evidence.simulated"))
+
+
+def _of_these_runs(finding: Finding, occasion: Occasion) -> Finding:
+    """Leave a check open whose evidence says itself that it was made for other runs."""
+    if not finding.holds or occasion.runs is None:
+        return finding
+    parts = [why for file, its in finding.made_for for why in unlike(file, its, occasion.runs)]
+    if not parts:
+        return finding
+    return finding._replace(holds=None, why=because("evidence.other_runs", parts=tuple(parts)))
 
 
 def _age(finding: Finding) -> Reason:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from rolloutlib.judge.made_for import MadeFor, ReviewedRuns
     from rolloutlib.reason import Reason
 
 __all__ = [
@@ -67,6 +68,7 @@ class Occasion(NamedTuple):
         as_of: the moment whose knowledge the review is limited to.
         green: sha256 of the last green record's evidence, by name.
         simulated: the runs say that nobody measured them.
+        runs: what is reviewed, which evidence may say that it was made for; None compares nothing.
     """
 
     folder: Path
@@ -76,6 +78,7 @@ class Occasion(NamedTuple):
     as_of: datetime | None
     green: Mapping[str, str]
     simulated: bool = False
+    runs: ReviewedRuns | None = None
 
 
 class Finding(NamedTuple):
@@ -86,6 +89,7 @@ class Finding(NamedTuple):
         files: the names of the files that it rests on (see `find`).
         ages: what has a time of its own, by name; None where its content tells none.
         simulated: the evidence says that it is not from real work.
+        made_for: what runs it says that it is of, by the name of what says so.
     """
 
     holds: bool | None
@@ -93,6 +97,7 @@ class Finding(NamedTuple):
     files: tuple[str, ...] = ()
     ages: tuple[tuple[str, Moment | None], ...] = ()
     simulated: bool = False
+    made_for: tuple[tuple[str, MadeFor], ...] = ()
 
 
 def read_file(name: str, folder: Path, most: int) -> bytes | None:

@@ -14,6 +14,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from rolloutlib.judge.junit_words import FAILED, NO, NOT_RUN, RAN, UNSURE, WORDS, YES, YES_NO
 from rolloutlib.judge.unfilled import lines_unfilled
 from rolloutlib.judge.xml_text import UnreadableError, parse
 from rolloutlib.reason import because
@@ -38,47 +39,8 @@ _COUNTS: Final = {
     "errors": ("errors", "error", "aborted", "crashed", "timeouts"), "tests": ("tests", "total"),
     "skipped": ("skipped", "disabled", "skip", "skips", "ignored", "notrun"),
 }  # fmt: skip
-_WORDS: Final = ("status", "result", "outcome", "state")
-_YES_NO: Final = {"success": "failed", "passed": "failed", "executed": "notrun", "run": "notrun"}
-_RAN: Final = frozenset(
-    {
-        "run",
-        "passed",
-        "pass",
-        "success",
-        "successful",
-        "succeeded",
-        "ok",
-        "completed",
-        "fixed",
-        "xfail",
-    }
-)
-_NOT_RUN: Final = frozenset(
-    {"notrun", "disabled", "skipped", "skip", "ignored", "pending", "suppressed", "todo", "blocked"}
-)
-_FAILED: Final = frozenset(
-    {
-        "failed",
-        "fail",
-        "failure",
-        "error",
-        "errored",
-        "broken",
-        "timeout",
-        "timedout",
-        "aborted",
-        "crashed",
-        "panicked",
-        "interrupted",
-        "regression",
-        "xpass",
-    }
-)
-_UNSURE: Final = frozenset({"inconclusive", "incomplete"})
-_NO: Final = frozenset({"false", "no", "0"})
-_YES: Final = frozenset({"true", "yes", "1"})
 _NAMED: Final = 10
+_OF_RUNS: Final = "rollout."
 _COUNT: Final = re.compile(r"\+?([0-9]{1,12})(\.0*)?")
 
 
@@ -91,6 +53,7 @@ class Suite(NamedTuple):
         flaky: tests that failed first and passed in the end.
         timestamps: as the file tells them.
         simulated: the file says that nothing was tested.
+        made_for: what it says that it ran on: its properties `rollout.…`, without that.
     """
 
     name: str
@@ -99,6 +62,7 @@ class Suite(NamedTuple):
     flaky: tuple[str, ...] = ()
     timestamps: tuple[str, ...] = ()
     simulated: bool = False
+    made_for: tuple[tuple[str, str], ...] = ()
 
 
 class _Tally:
@@ -153,7 +117,7 @@ def read_suite(name: str, file: Path) -> Suite:
     return Suite(
         name, failed=failed, doubt=None if failed else _doubt(name, whole),
         flaky=tuple(whole.flaky), timestamps=_timestamps(elements),
-        simulated=any(map(_simulated, elements)),
+        simulated=any(map(_simulated, elements)), made_for=_made_for(elements),
     )  # fmt: skip
 
 
@@ -215,23 +179,23 @@ def _case(case: Element, *, broken: int) -> _Tally:
     states = _told(case)
     words = [_word(text) for text in states.values()]
     attempts = {kind: sum(kid in tags for kid in kids) for kind, tags in _ATTEMPTS.items()}
-    if broken or not _FAILED.isdisjoint((*kids, *words)):
+    if broken or not FAILED.isdisjoint((*kids, *words)):
         tally.failed = 1
-    elif not _NOT_RUN.isdisjoint((*kids, *words)):
+    elif not NOT_RUN.isdisjoint((*kids, *words)):
         tally.skipped = 1
     else:
         tally.passed, tally.attempts = 1, attempts
         tally.flaky = [_title(case)] if any(attempts.values()) else []
-        states |= {kid: kid for kid in kids if kid in _UNSURE}
-        tally.odd = [(key, text[:40]) for key, text in states.items() if _word(text) not in _RAN]
+        states |= {kid: kid for kid in kids if kid in UNSURE}
+        tally.odd = [(key, text[:40]) for key, text in states.items() if _word(text) not in RAN]
     return tally
 
 
 def _told(element: Element) -> dict[str, str]:
     """Return what an element's attributes say of how it ended, in words."""
     attributes = {_plain(key): text for key, text in element.items() if text.strip()}
-    words = {key: attributes[key] for key in _WORDS if key in attributes}
-    no = {key: word for key, word in _YES_NO.items() if _word(attributes.get(key)) in _NO}
+    words = {key: attributes[key] for key in WORDS if key in attributes}
+    no = {key: word for key, word in YES_NO.items() if _word(attributes.get(key)) in NO}
     return words | no
 
 
@@ -239,8 +203,8 @@ def _count(suite: Element, tally: _Tally) -> None:
     """Compare a suite's own counts with what it holds: the worse of both counts."""
     tally.failed, tally.broken = tally.failed + tally.broken, 0
     for key, text in _told(suite).items() if _name(suite) != "testrun" else ():
-        tally.failed += _word(text) in _FAILED
-        if _word(text) in _NOT_RUN:
+        tally.failed += _word(text) in FAILED
+        if _word(text) in NOT_RUN:
             tally.odd.append((key, text[:40]))
     for kind, attempts in tally.attempts.items():
         failures = _number(suite, kind, tally)
@@ -285,7 +249,18 @@ def _simulated(element: Element) -> bool:
     values = [value for key, value in element.items() if _plain(key) == "simulated"]
     if _name(element) == "property" and _word(element.get("name")) == "simulated":
         values.append(element.get("value") or element.text or "")
-    return any(_word(value) in _YES for value in values)
+    return any(_word(value) in YES for value in values)
+
+
+def _made_for(elements: Iterable[Element]) -> tuple[tuple[str, str], ...]:
+    """Return the properties `rollout.…`; of a key with several values all of them, in one."""
+    values: dict[str, dict[str, None]] = {}
+    for element in elements:
+        name = (element.get("name") or "").strip()
+        if _name(element) == "property" and name.startswith(_OF_RUNS):
+            value = (element.get("value") or element.text or "").strip()
+            values.setdefault(name.removeprefix(_OF_RUNS), {})[value] = None
+    return tuple((key, ", ".join(each)) for key, each in values.items())
 
 
 def _unfilled(element: Element) -> bool:

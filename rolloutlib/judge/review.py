@@ -23,6 +23,7 @@ from rolloutlib.judge.checks import newest_run, run_checks
 from rolloutlib.judge.counting import counted
 from rolloutlib.judge.decided import decided_of
 from rolloutlib.judge.gate import judge_gate
+from rolloutlib.judge.made_for import ReviewedRuns, runs_digest
 from rolloutlib.judge.open_items import open_items
 from rolloutlib.judge.people import people_say
 from rolloutlib.judge.recommendation import changes, reasons, recommend
@@ -125,12 +126,12 @@ def _judged(
     plan: Plan, params: ReviewParams, source: Source, carrying: Carrying, look: Look
 ) -> Reviewed:
     """Judge the runs at this look."""
-    runs, fixed = source.runs, carrying.fixed
+    runs, fixed, digest = source.runs, carrying.fixed, carrying.digest(source.digest)
     alone = compare(plan, params, runs, source.measuring, look, fixed=fixed)
     compared = carrying.on(alone)
     issues = issues_of(plan, compared)
     gates = _gates(plan, params, compared, issues)
-    checks, parts = _checks(plan, params, compared), segments_of(plan, compared)
+    checks, parts = _checks(plan, params, compared, digest), segments_of(plan, compared)
     every = [*reversed(compared.earlier), Earlier(params.stage, compared)]
     drift, risks = moving(plan, every, gates), _risks(plan, source, alone)
     decides = Decides() if compared.blocks else plan.decides  # what is blocked proves nothing
@@ -159,7 +160,7 @@ def _judged(
         profile=compared.profile, min_score=compared.limits.min_score,
         as_of=params.as_of, look=look, stage_name=stage.name, audience=stage.audience,
         source_title=runs.source.title if runs.source else None,
-        data_sha256=carrying.digest(source.digest),
+        data_sha256=digest,
         plan_sha256=file_sha256(given_path(params, "plan")),
         distributions=distributions(compared.measured), refused=runs.quarantined,
     )  # fmt: skip
@@ -218,7 +219,9 @@ def _risks(plan: Plan, source: Source, compared: Comparison) -> tuple[RiskState,
     return judge_risks(plan, read_signals(plan, compared, shares, source.runs.copies))
 
 
-def _checks(plan: Plan, params: ReviewParams, compared: Comparison) -> tuple[CheckResult, ...]:
+def _checks(
+    plan: Plan, params: ReviewParams, compared: Comparison, digest: str
+) -> tuple[CheckResult, ...]:
     """Run the checks on the evidence, as of the review's moment or else the last run's."""
     root, rows = workbook_root(), compared.rows
     starts = [run.started_at for run in rows if run.started_at]
@@ -226,6 +229,11 @@ def _checks(plan: Plan, params: ReviewParams, compared: Comparison) -> tuple[Che
         plan.checks, params.evidence_folder(root), now=params.as_of or max(starts, default=None),
         newest=newest_run(rows, params.treatment), as_of=params.as_of, root=root,
         simulated=any(arm.simulated for arm in compared.summaries),
+        runs=ReviewedRuns(
+            params.stage, params.control, params.treatment,
+            next((arm for arm in compared.summaries if arm.arm == params.treatment), None),
+            compared.profile, params.as_of, runs_digest(rows), digest,
+        ),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from rolloutlib.files import bounded_bytes
 from rolloutlib.judge.checks import newest_run, run_checks
 from rolloutlib.judge.decided import decided_of
 from rolloutlib.judge.finding import find
+from rolloutlib.judge.made_for import ReviewedRuns
 from rolloutlib.judge.record import Verdict
 from rolloutlib.ledger.book import append
 from rolloutlib.ledger.deviations import deviations
@@ -123,6 +124,7 @@ def _judge_checks(book: Workbook, read: ReviewFolder, now: datetime) -> tuple[Ch
         read.plan.checks, read.params.evidence_folder(book.root), now=now,
         newest=newest_run(review.runs, review.treatment), as_of=read.params.as_of, root=book.root,
         green=_green_evidence(book, now), simulated=any(arm.simulated for arm in review.arms),
+        runs=ReviewedRuns.of(review),
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-__all__ = ["describe", "load_model", "load_yaml"]
+__all__ = ["describe", "load_model", "load_yaml", "parse_yaml"]
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -87,6 +87,19 @@ def _read(path: Path, parse: Callable[[str], Any]) -> Any:  # noqa: ANN401
     except FileError as error:
         why = phrase("there is no such file") if error.missing else error.why
         raise PlanError("{path}: {why}", path=path, why=why) from None
+    return _told(path, text, parse)
+
+
+def parse_yaml(text: str, where: str) -> Any:  # noqa: ANN401
+    """Read YAML that stands within a file, as `load_yaml` reads a whole one.
+
+    Raises:
+        PlanError: it is not the plain YAML that is expected.
+    """
+    return _told(where, text, _parsed)
+
+
+def _told(path: Path | str, text: str, parse: Callable[[str], Any]) -> Any:  # noqa: ANN401
     try:
         return parse(text)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-01

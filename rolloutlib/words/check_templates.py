@@ -82,5 +82,11 @@ CHECKS: Final = {
     "evidence.simulated": (
         "The evidence calls itself simulated, and the runs do not; bring what is from real work."
     ),
+    "evidence.other_runs": (
+        "It was not made for these runs: {parts}. Bring evidence of these, or correct what it says."
+    ),
+    # What evidence says that it is of: phrases of evidence.other_runs.
+    "evidence.unlike": "{file} says {field} {value}, and the reviewed runs have {actual}",
+    "evidence.untold": "{file} says {field} {value}, which the reviewed runs do not tell",
     "evidence.unreadable": "The evidence cannot be read: {what}",
 }
