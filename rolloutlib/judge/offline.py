@@ -20,6 +20,7 @@ from rolloutlib.judge.pair_record import PairReview
 from rolloutlib.judge.recommendation import Finding, changes, reasons, recommend
 from rolloutlib.judge.record import Recommendation
 from rolloutlib.judge.two_files import One, arms_by_file, check_different, place_of_files
+from rolloutlib.judge.ungated import falling, no_gate, ungated_scorers
 from rolloutlib.measure.same import (
     MATERIAL,
     PROMPT,
@@ -35,7 +36,7 @@ from rolloutlib.plan.offline import EvalDecides
 from rolloutlib.reason import because, said
 from rolloutlib.runs import read_runs
 from rolloutlib.runs.database import readable
-from rolloutlib.runs.further import SCORER, is_scorer, labels_in
+from rolloutlib.runs.further import labels_in
 from rolloutlib.runs.samples import from_runs
 from rolloutlib.text import listed
 
@@ -137,6 +138,8 @@ def _judged(
     findings = findings_of(decides, judged.gates, judged.parts, judged.issues, judged.drift)
     keys = like_keys(runs, pair, guessed=meaning.guessed)
     findings += [Finding(why, plan.decides.identical) for why in keys]
+    ungated = ungated_scorers(plan, runs.extras)
+    findings += [Finding(why, decides.scorers) for why in falling(compared, ungated)]
     holding = [
         *(why for name, why in silent.items() if name in HOLDING),
         *same_arm(runs, pair),
@@ -149,7 +152,7 @@ def _judged(
     review = replace(
         _recorded(plan, runs, compared, judged, findings, meaning),
         first=names[0], second=names[1],
-        warnings=(*_refused(runs), *meaning.asked, *_no_gate(plan, runs), *equal.told,
+        warnings=(*_refused(runs), *meaning.asked, *no_gate(ungated), *equal.told,
                   *(why for name, why in silent.items() if name not in HOLDING),
                   *_told(compared, judged)),
     )  # fmt: skip
@@ -217,14 +220,6 @@ def check_differs(names: Sequence[str], pair: Pair) -> None:
             "--differs {name}: the files tell {there}.{hint}",
             name=unknown, there=listed(columns), hint=hint,
         )  # fmt: skip
-
-
-def _no_gate(plan: EvalPlan, runs: Runs) -> list[Reason]:
-    """Name the further scorers of the files that no gate of the plan is about."""
-    judged = {f"{SCORER}{gate.scorer}" for gate in plan.gates.values() if gate.scorer}
-    others = [name.removeprefix(SCORER) for name in runs.extras if is_scorer(name)]
-    left = tuple(name for name in others if f"{SCORER}{name}" not in judged)
-    return [because("pair.no_gate", scorers=left)] if left else []
 
 
 def _doubted(

@@ -67,9 +67,11 @@ class EvalDecides(Decides):
 
     Attributes:
         identical: of outcomes that differ between prompts, and in none between the files.
+        scorers: of a further scorer that falls significantly, and that no gate is about.
     """
 
     identical: Effect = "hold"
+    scorers: Effect = "hold"
 
 
 class EvalPlan(Model):

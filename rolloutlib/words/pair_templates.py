@@ -48,6 +48,11 @@ PAIRS: Final = {
         "No gate of the plan judges these scorers of the files: {scorers}; a gate with metric: "
         "score and scorer: NAME in eval.yaml does."
     ),
+    "pair.scorer_falls": (
+        "{scorer} changes by {change} (p = {p:.2g} after Holm's correction), and no gate of the "
+        "plan judges it: is that meant? A gate with metric: score and scorer: {scorer} in "
+        "eval.yaml answers for it; with decides.scorers: tell there nobody is asked."
+    ),
     "pair.several": (
         "The rows of {file} are of several: {named} is {values}. Which of them is compared? Split "
         "the file, or, if all together are the candidate, leave {named} out in a source.yaml "

@@ -62,10 +62,10 @@ def notes(folder: Path, text: str, *, in_front: bool = True) -> Path:
 
 def changes(folder: Path, text: str) -> Path:
     """Write changes.yaml that says so."""
+    document = "{document: HITL, path: HITL.md, reflected: true}"
     (folder / "HITL.md").write_text("HITL", encoding="utf-8")
     (folder / "changes.yaml").write_text(
-        f"made_for:\n  {text}\ndocuments:\n  - {{document: HITL, path: HITL.md, reflected: true}}\n",
-        encoding="utf-8",
+        f"made_for:\n  {text}\ndocuments:\n  - {document}\n", encoding="utf-8"
     )
     return folder
 
