@@ -18,6 +18,7 @@ from rolloutlib.show.tables import (
     style,
     table,
 )  # fmt: skip
+from rolloutlib.show.watched_arms import arm_heads, latest
 from rolloutlib.text import LABEL, plain
 from rolloutlib.watch.record import Outcome
 from rolloutlib.words.numbers import bound, show
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLOURED", "SHAPES", "SIGNS", "alarm_table", "alarm_word", "command", "headline",
-    "headline_of", "incidents", "latest", "light_word", "lights", "moment", "outcome_word", "risks",
+    "headline_of", "incidents", "light_word", "lights", "moment", "outcome_word", "risks",
     "series_title", "signal_table", "signal_title", "signal_value", "sources", "title_of",
     "told_only", "warnings",
 ]  # fmt: skip
@@ -99,11 +100,6 @@ def series_title(metric: str) -> str:
 def moment(watch: Watch, when: datetime) -> str:
     """Return a moment in the clock of the plan, which the watch's own moment carries."""
     return when.astimezone(watch.as_of.tzinfo).strftime("%Y-%m-%d %H:%M")
-
-
-def latest(series: DailySeries) -> Point | None:
-    """Return the newest day that has a value of the treatment."""
-    return next((p for p in reversed(series.points) if p.treatment is not None), None)
 
 
 def command(watch: Watch) -> str:
@@ -227,7 +223,7 @@ def lights(watch: Watch) -> Html:
         arms = ("–", "–") if newest is None else (_value(newest.control, line), _band(newest, line))
         rows.append(Row((label(series_title(line.metric)), colour, *map(number, arms),
                          number(_limits(line)), Cell(sentence(line.says)))))  # fmt: skip
-    head = (say("Metric"), say("Light"), say("Control"), say("Treatment [band]"),
+    head = (say("Metric"), say("Light"), *arm_heads(watch, say("Treatment [band]")),
             say("Green / amber"), say("What it means today"))  # fmt: skip
     return table(head, rows, kind="lights", none=str(say("No day has data.")))
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from rolloutlib.show.charts import GREEN, OCHRE, VERMILION
 from rolloutlib.show.figure import HALF, INK, SOFT, Figure, Figures, Note, figure
 from rolloutlib.show.marks import AXES_WIDE, CONTROL, TREATMENT, axis, mark, plot
-from rolloutlib.show.watched import SHAPES, latest, light_word, series_title
+from rolloutlib.show.watched import SHAPES, light_word, series_title
+from rolloutlib.show.watched_arms import arm_heads, latest
 from rolloutlib.words.numbers import bound, show
 from rolloutlib.words.reasons import sentence
 from rolloutlib.words.sentences import say, spoken
@@ -49,7 +50,8 @@ def _chart(watch: Watch, line: DailySeries) -> Figure:
     values = ((point.day.isoformat(), show(point.treatment, line.measure)) for point in line.points)
     rows = "; ".join(f"{day}: {value}" for day, value in values)
     light = str(light_word(line.light)) if line.light else ""
-    alt = say("{title} day by day, treatment: {rows}. {light}", title=title, rows=rows, light=light)
+    alt = say("{title} day by day, {arm}: {rows}. {light}", title=title, rows=rows, light=light,
+              arm=arm_heads(watch)[1])  # fmt: skip
     value = "" if newest is None else str(show(newest.treatment, line.measure))
     head = f"{title}  {value}"
     return figure(

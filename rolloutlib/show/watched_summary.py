@@ -9,7 +9,6 @@ from rolloutlib.show.watched import (
     SHAPES,
     SIGNS,
     command,
-    latest,
     light_word,
     moment,
     outcome_word,
@@ -18,6 +17,7 @@ from rolloutlib.show.watched import (
     title_of,
     told_only,
 )  # fmt: skip
+from rolloutlib.show.watched_arms import arm_heads, latest
 from rolloutlib.text import plain
 from rolloutlib.words.numbers import show
 from rolloutlib.words.reasons import sentence, texts
@@ -59,7 +59,7 @@ def _lights(watch: Watch) -> list[str]:
     rows = [_light(line) for line in watch.series]
     if not rows:
         return []
-    head = (say("Metric"), say("Light"), say("Control"), say("Treatment"))
+    head = (say("Metric"), say("Light"), *arm_heads(watch))
     return [*aligned([tuple(map(str, head)), *rows], right=frozenset({2, 3})), ""]
 
 

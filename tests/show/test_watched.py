@@ -15,6 +15,7 @@ from rolloutlib.show.watched_record import answered_in
 from rolloutlib.show.watched_summary import summary_text
 from rolloutlib.watch.record import Outcome, decode, encode
 from rolloutlib.words.reasons import worded
+from rolloutlib.words.sentences import speaking
 from tests.sample_watch import GAP, sample_watch
 
 if TYPE_CHECKING:
@@ -170,6 +171,20 @@ def test_a_bar_tells_its_part_and_the_whole_signal_with_bounds() -> None:
     assert (first["label"], first["kind"], first["text"]) == ("easy", "seen", "41.0%")
     assert (first["whole"], first["limit"]) == ("×0.06 [×0.05, ×0.07]", "×0.01")
     assert [field["field"] for field in bars["encoding"]["tooltip"]][-2:] == ["whole", "limit"]
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_an_arm_that_has_a_name_is_called_by_it(lang: str) -> None:
+    """The lights and the summary head their columns by it; the usual names are what they mean."""
+    named = msgspec.structs.replace(WATCH, control="old", treatment="gpt-5")
+    with speaking(lang):
+        for text in (watched.lights(named).text, summary_text(named)):
+            assert "· old" in text
+            assert "· gpt-5" in text
+        for text in (watched.lights(WATCH).text, summary_text(WATCH)):
+            assert "· control" not in text
+        alt_text = charts(watched_days.daily_series(named))[0].alt
+    assert "gpt-5" in alt_text
 
 
 def test_hostile_names_are_only_shown() -> None:
