@@ -74,14 +74,11 @@ ladder: $(STAMP) ## Simulate whole rollouts: who climbs from stage 0 to 3 (some 
 watch-worlds: $(STAMP) ## Simulate how often the daily watch rings, with and without harm (half an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.watch
 
+# Tests that try more where ROLLOUT_EXHAUSTIVE is set, by themselves or by what they import.
+OFTEN = $(sort $(shell grep -rlE 'EXHAUSTIVE|store_runs' tests --include='test_*.py'))
+
 faults: $(STAMP) ## Every crash, kill, flipped bit, race and random world that the tests only sample (half an hour)
-	ROLLOUT_EXHAUSTIVE=1 $(BIN)/pytest -n auto --dist loadfile tests/faults tests/ledger tests/rollback \
-		tests/honest tests/flags/test_flags.py tests/measure tests/runs tests/plan/test_every_leaf.py tests/watch \
-		tests/show/test_bundle.py tests/show/test_history.py tests/show/test_history_story.py \
-		tests/show/test_publish.py tests/show/test_trend.py tests/show/test_shipped_reports.py \
-		tests/commands tests/compare tests/hostile tests/tutorial tests/walk \
-		tests/stats/test_judge_error.py tests/judge/test_flips.py \
-		tests/browser/test_lab.py tests/browser/test_page.py
+	ROLLOUT_EXHAUSTIVE=1 $(BIN)/pytest -n auto --dist loadfile $(OFTEN)
 
 lab: $(STAMP) ## Open the notebooks and the reports in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/explore.ipynb \

@@ -139,6 +139,20 @@ def test_make_explains_every_target() -> None:
     assert {"review", "test", "check", "lock"} <= targets
 
 
+def test_make_faults_runs_all_that_the_tests_only_sample() -> None:
+    """Whoever asks how often tests try, or imports a helper that asks, is run by `make faults`."""
+    texts = {path: path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.py")}
+    asking = {path for path, text in texts.items() if "EXHAUSTIVE" in text}
+    helpers = {path.stem for path in asking if not path.stem.startswith("test_")} - {"often"}
+    imports = re.compile(rf"^from tests\..*\b(?:{'|'.join(helpers)})\b", re.MULTILINE)
+    sampled = {
+        path.relative_to(ROOT).as_posix()
+        for path, text in texts.items()
+        if path.stem.startswith("test_") and (path in asking or imports.search(text))
+    }
+    assert sampled <= set(_run("make", "-n", "faults").split())
+
+
 @pytest.mark.parametrize("target", ["review", "test"])
 def test_make_says_which_python_it_needs(target: str, tmp_path: Path) -> None:
     """Without a usable Python the two first commands say so in one sentence and install nothing."""
