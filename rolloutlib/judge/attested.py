@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rolloutlib.judge.finding import Occasion
+    from rolloutlib.judge.junit import Suite
     from rolloutlib.plan.model import Check
     from rolloutlib.reason import Reason
 
@@ -64,7 +65,9 @@ def look_at_suites(check: Check, occasion: Occasion) -> Finding:
     )
     if failed := tuple(suite.name for suite in suites if suite.failed):
         return finding(holds=False, why=because("suites.fail", suites=failed))
-    if doubts := tuple(suite.doubt for suite in suites if suite.doubt):
+    copies = (_copied(suite, check.items) for suite in present if not suite.doubt)
+    doubts = (*(suite.doubt for suite in suites if suite.doubt), *filter(None, copies))
+    if doubts:
         if all(doubt.code == "suite.unfilled" for doubt in doubts):
             drafts = tuple(suite.name for suite in suites if suite.doubt)
             return finding(holds=None, why=because("suites.unfilled", suites=drafts))
@@ -72,6 +75,14 @@ def look_at_suites(check: Check, occasion: Occasion) -> Finding:
     if flaky := tuple(f"{suite.name}: {test}" for suite in suites for test in suite.flaky):
         return finding(holds=True, why=because("suites.flaky", count=len(suites), tests=flaky))
     return finding(holds=True, why=because("suites.pass", count=len(suites)))
+
+
+def _copied(suite: Suite, items: Sequence[str]) -> Reason | None:
+    """Say that a suite's file is another suite's of the plan, by the names within it."""
+    if suite.name.casefold() in suite.named:
+        return None
+    other = next((item for item in items if item.casefold() in suite.named), None)
+    return None if other is None else because("suite.other", suite=suite.name, named=other)
 
 
 def _of_suite(properties: Sequence[tuple[str, str]], file: str) -> MadeFor:

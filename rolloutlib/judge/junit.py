@@ -54,6 +54,7 @@ class Suite(NamedTuple):
         timestamps: as the file tells them.
         simulated: the file says that nothing was tested.
         made_for: what it says that it ran on: its properties `rollout.…`, without that.
+        named: what the suites in the file are called, in lower case.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Suite(NamedTuple):
     timestamps: tuple[str, ...] = ()
     simulated: bool = False
     made_for: tuple[tuple[str, str], ...] = ()
+    named: frozenset[str] = frozenset()
 
 
 class _Tally:
@@ -118,6 +120,7 @@ def read_suite(name: str, file: Path) -> Suite:
         name, failed=failed, doubt=None if failed else _doubt(name, whole),
         flaky=tuple(whole.flaky), timestamps=_timestamps(elements),
         simulated=any(map(_simulated, elements)), made_for=_made_for(elements),
+        named=frozenset(_title_of_suite(each) for each in elements if _name(each) in _SUITES),
     )  # fmt: skip
 
 
@@ -250,6 +253,10 @@ def _simulated(element: Element) -> bool:
     if _name(element) == "property" and _word(element.get("name")) == "simulated":
         values.append(element.get("value") or element.text or "")
     return any(_word(value) in YES for value in values)
+
+
+def _title_of_suite(element: Element) -> str:
+    return (element.get("name") or "").strip().casefold()
 
 
 def _made_for(elements: Iterable[Element]) -> tuple[tuple[str, str], ...]:

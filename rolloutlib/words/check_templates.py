@@ -21,6 +21,7 @@ CHECKS: Final = {
     "suite.not_run": "{suite}: of {tests} tests none ran",
     "suite.absent": "{suite}: of {declared} declared tests {absent} are missing",
     "suite.surplus": "{suite}: {cases} tests are in the file, which declares {declared}",
+    "suite.other": "{suite}: the suite in its file is called {named}",
     "suite.odd": "{suite}: {field} is {value!r}, which says neither passed nor failed",
     # What a file is instead of JUnit XML: phrases of suite.unreadable.
     "file.empty": "is empty",

@@ -146,3 +146,18 @@ def test_the_digest_of_runs_moves_with_their_numbers() -> None:
     assert runs_digest((rounded, RUNS[0])) == runs_digest(RUNS)
     for other in ({"n": 31}, {"run_id": "b2"}, {"pass_rate": 0.92}, {"started_at": None}):
         assert runs_digest((RUNS[0], structs.replace(row, **other))) != runs_digest(RUNS)
+
+
+def test_another_suites_file_is_no_result(tmp_path: Path) -> None:
+    """A copy of one suite's file under another name is open; names that the plan lacks are none."""
+    both = Check(title="Suites", kind="junit", items=("perf", "contract"))
+    folder = tmp_path / "junit"
+    folder.mkdir()
+    for own, named, holds in (("contract", "perf", None), ("Perf", "perf", True), ("x", "y", True)):
+        for file, name in (("perf", own), ("contract", "contract")):
+            text = f'<testsuite name="{name}"><testcase name="{named}"/></testsuite>'
+            (folder / f"TEST-{file}.xml").write_text(text, encoding="utf-8")
+        result = look(both, tmp_path)
+        assert result.holds is holds
+    (folder / "TEST-perf.xml").write_bytes((folder / "TEST-contract.xml").read_bytes())
+    assert "perf: the suite in its file is called contract" in sentence(look(both, tmp_path).why)
