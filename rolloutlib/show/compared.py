@@ -7,20 +7,11 @@ from typing import TYPE_CHECKING
 from rolloutlib.judge.record import Recommendation
 from rolloutlib.show.measured import how_many, missing_lines, simulated
 from rolloutlib.show.report import SIGNS, recommendation_word
-from rolloutlib.show.rows import (
-    badge,
-    by_judge,
-    evidence_lines,
-    interval,
-    level,
-    proof_limit,
-    settled_by,
-)
+from rolloutlib.show.rows import badge, by_judge, evidence_lines, level, settled_by, terminal_table
 from rolloutlib.show.tables import (
     Cell,
     Html,
     Row,
-    aligned,
     bullets,
     label,
     render,
@@ -209,16 +200,11 @@ def terminal_answer(review: PairReview) -> str:
     lines = [heading, plain(str(meaning_of(review))), ""]
     if review.gates:
         head = (say("Gate"), say("Evidence"), say("Estimate [bounds]"), say("Limit"))
-        rows = [tuple(map(str, head)), *(_summary_row(gate) for gate in review.gates)]
-        lines += [*aligned(rows, right=frozenset({2, 3})), ""]
+        rows = terminal_table(head, review.gates, lambda gate: gate.evidence.verdict)
+        lines += [*rows, ""]
     lines += [str(say("Why:")), *(plain(f"  - {reason}") for reason in texts(review.reasons))]
     if again := repeat_lines(review)[:2]:
         lines += ["", *map(plain, again)]
     if more := unknown_lines(review):
         lines += ["", str(say("To know beside:")), *(plain(f"  - {line}") for line in more)]
     return "\n".join(lines)
-
-
-def _summary_row(gate: GateResult) -> tuple[str, ...]:
-    bounds = interval(gate, gate.evidence) if gate.evidence.point is not None else say("no data")
-    return (translate(gate.title), badge(gate.evidence.verdict), str(bounds), proof_limit(gate))

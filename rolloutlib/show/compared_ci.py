@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from rolloutlib.judge.record import Recommendation, Verdict
 from rolloutlib.show.compared import meaning_of, repeat_lines, title_of, unknown_lines
 from rolloutlib.show.report import SIGNS
-from rolloutlib.show.rows import badge, by_judge, interval, level, proof_limit
+from rolloutlib.show.rows import badge, by_judge, estimate, level, proof_limit
 from rolloutlib.text import LABEL, plain, prose
 from rolloutlib.words.reasons import sentence, texts
 from rolloutlib.words.sentences import say, spoken, translate
@@ -77,9 +77,9 @@ def _gate(gate: GateResult) -> ET.Element:
     if verdict is Verdict.PASS:
         return case
     kind = "failure" if verdict is Verdict.FAIL else "error"
-    bounds = interval(gate, gate.evidence) if gate.evidence.point is not None else ""
     limit = str(say("limit {value}", value=proof_limit(gate)))
-    return _told(case, kind, sentence(gate.evidence.why), f"{bounds} {limit}".strip())
+    text = limit if gate.evidence.point is None else f"{estimate(gate)} {limit}"
+    return _told(case, kind, sentence(gate.evidence.why), text)
 
 
 def _skipped(title: str) -> ET.Element:
@@ -114,11 +114,10 @@ def comment(review: PairReview) -> str:
 
 
 def _cells(gate: GateResult) -> list[str]:
-    bounds = interval(gate, gate.evidence) if gate.evidence.point is not None else say("no data")
     name = f"{translate(gate.title)} ({gate.subject})" if gate.subject else translate(gate.title)
     return [
         name, *(" ".join((level(gate, value), *by_judge(gate)))
-                for value in (gate.control, gate.treatment)), str(bounds),
+                for value in (gate.control, gate.treatment)), estimate(gate),
         proof_limit(gate), badge(gate.evidence.verdict),
     ]  # fmt: skip
 

@@ -9,13 +9,12 @@ from rolloutlib.show.measured import counts_of, simulated
 from rolloutlib.show.next_step import next_steps
 from rolloutlib.show.registered import firing
 from rolloutlib.show.report import SIGNS, look_of, meaning_of, recommendation_word, title_of
-from rolloutlib.show.rows import badge, interval, plan_limit, plan_value, proof_limit
+from rolloutlib.show.rows import badge, estimate, plan_limit, plan_value, proof_limit
 from rolloutlib.show.signoffs import Standing, decided_lines, standing, still_owed
 from rolloutlib.show.stages import stages_of
 from rolloutlib.show.tables import Html, aligned, render, sheet, style
 from rolloutlib.text import LABEL, plain
 from rolloutlib.words.audiences import audience_word, audiences_word
-from rolloutlib.words.numbers import show
 from rolloutlib.words.reasons import sentence, texts
 from rolloutlib.words.roles import role_word
 from rolloutlib.words.sentences import Sentence, say, speaking, translate
@@ -267,12 +266,8 @@ def _period(arms: Sequence[ArmSummary]) -> str:
 
 def _gate(gate: GateResult) -> _Gate:
     evidence = gate.evidence
-    estimate = interval(gate, evidence) if evidence.point is not None else str(say("no data"))
-    if gate.evidence_unit != gate.unit:  # a quantile is judged by the share beyond its limit
-        slower = say("slower than {limit}", limit=show(gate.limit, gate.unit))
-        estimate = f"{slower}: {estimate}"
     return _Gate(
-        translate(gate.title), plain(gate.subject or "", LABEL), estimate, proof_limit(gate),
+        translate(gate.title), plain(gate.subject or "", LABEL), estimate(gate), proof_limit(gate),
         (badge(evidence.verdict), evidence.verdict.value), plan_value(gate), plan_limit(gate),
         (badge(gate.plan.verdict), gate.plan.verdict.value),
     )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from rolloutlib.judge.record import Verdict
 from rolloutlib.show.measured import simulated
 from rolloutlib.show.report import SIGNS, meaning_of, title_of
-from rolloutlib.show.rows import badge, interval, proof_limit
+from rolloutlib.show.rows import badge, estimate, proof_limit
 from rolloutlib.show.tables import Html, aligned, render, sheet, width_of
 from rolloutlib.text import LABEL, plain
 from rolloutlib.words.reasons import texts
@@ -97,11 +97,10 @@ def grid(table: Grid) -> Html:
 def _gate(gate: GateResult) -> tuple[str, tuple[str, str], tuple[str, str], str, str]:
     """Return a gate's cells: name, both verdicts with their classes, estimate, limit."""
     plan, evidence = gate.plan.verdict, gate.evidence.verdict
-    bounds = interval(gate, gate.evidence) if gate.evidence.point is not None else say("no data")
     name = f"{translate(gate.title)} · {gate.subject}" if gate.subject else translate(gate.title)
     return (
         plain(name, LABEL), (str(badge(plan)), plan.value), (str(badge(evidence)), evidence.value),
-        str(bounds), proof_limit(gate),
+        estimate(gate), proof_limit(gate),
     )  # fmt: skip
 
 

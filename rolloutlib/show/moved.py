@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rolloutlib.judge.moved import moved
 from rolloutlib.plan.params import NONE
 from rolloutlib.show.report import SIGNS, recommendation_word
-from rolloutlib.show.rows import badge, interval, tight
+from rolloutlib.show.rows import badge, interval, judged_share, tight
 from rolloutlib.show.tables import Cell, Html, Row, bullets, joined, table
 from rolloutlib.text import LABEL, plain
 from rolloutlib.words.numbers import bound, show
@@ -120,9 +120,8 @@ def _side(gate: GateResult | None) -> Cell:
         return Cell("–")
     if gate.evidence.point is None:
         return Cell(str(say("no data")))
-    share = say("share slower than {limit}", limit=show(gate.limit, gate.unit))
     point, _, ends = interval(gate, gate.evidence).partition(" ")
-    return Cell(point, (ends, *([str(share)] if gate.evidence_unit != gate.unit else [])))
+    return Cell(point, (ends, *judged_share(gate)))
 
 
 def _change(gate: GateMoved) -> Cell:

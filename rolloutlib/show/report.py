@@ -12,13 +12,12 @@ from rolloutlib.show.labels import judge_errors
 from rolloutlib.show.measured import completeness, measured
 from rolloutlib.show.registered import firing, register
 from rolloutlib.show.rows import (
-    badge,
     bounds,
     gate_row,
     interval,
     level,
     p_value,
-    proof_limit,
+    terminal_table,
     towards_harm,
 )
 from rolloutlib.show.spread import spread
@@ -27,7 +26,6 @@ from rolloutlib.show.tables import (
     Cell,
     Html,
     Row,
-    aligned,
     bullets,
     joined,
     label,
@@ -43,7 +41,7 @@ from rolloutlib.words.sentences import Sentence, say, spoken, translate
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rolloutlib.judge.record import GateResult, Review, Reviewed
+    from rolloutlib.judge.record import Review, Reviewed
     from rolloutlib.measure.segments import IssueRate
     from rolloutlib.plan.params import ReviewParams
     from rolloutlib.reason import Reason
@@ -147,22 +145,17 @@ def warnings(review: Review) -> Html:
 def summary_text(review: Review) -> str:
     """Return the recommendation for a terminal: a table of the gates and the reasons."""
     head = (say("Gate"), say("Plan"), say("Evidence"), say("Estimate [bounds]"), say("Limit"))
-    rows = [tuple(map(str, head)), *(_summary_row(gate) for gate in review.gates)]
     why = texts(review.reasons)
     why += [line for line in firing(review) if line not in why]
     reasons = [plain(f"  - {reason}") for reason in why]
     heading = plain(f"{SIGNS[review.recommendation]} {title_of(review)}")
-    lines = aligned(rows, right=frozenset({3, 4}))
+    lines = terminal_table(
+        head, review.gates, lambda gate: gate.plan.verdict, lambda gate: gate.evidence.verdict
+    )
     look = plain(f"{say('Look')}: {look_of(review)}")
     carried = [plain(f"{say('Evidence of')}: {stages_of(review)}")] if stages_of(review) else []
     carried += map(plain, not_carried(review))
     return "\n".join([heading, look, *carried, "", *lines, "", str(say("Why:")), *reasons])
-
-
-def _summary_row(gate: GateResult) -> tuple[str, ...]:
-    bounds = interval(gate, gate.evidence) if gate.evidence.point is not None else say("no data")
-    verdicts = (badge(gate.plan.verdict), badge(gate.evidence.verdict))
-    return (translate(gate.title), *verdicts, str(bounds), proof_limit(gate))
 
 
 def write_review(review: Reviewed, folder: Path | None, params: ReviewParams) -> Html:

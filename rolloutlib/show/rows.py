@@ -9,19 +9,23 @@ from rolloutlib.plan.metrics import metric_record
 from rolloutlib.show.charts import SYMBOLS, verdict_word
 from rolloutlib.show.spread import outages
 from rolloutlib.show.stages import stage_lines
-from rolloutlib.show.tables import Cell, Row
+from rolloutlib.show.tables import Cell, Row, aligned
+from rolloutlib.text import LABEL, plain
 from rolloutlib.words.numbers import bound, show
 from rolloutlib.words.reasons import sentence
 from rolloutlib.words.sentences import Sentence, say, translate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from rolloutlib.judge.record import EvidenceVerdict, GateResult
     from rolloutlib.measure.segments import IssueRate, Segment
     from rolloutlib.reason import Reason
 
 __all__ = [
-    "badge", "bounds", "by_judge", "evidence_lines", "gate_row", "interval", "level", "p_value",
-    "plan_limit", "plan_value", "proof_limit", "settled_by", "tight", "towards_harm",
+    "badge", "bounds", "by_judge", "estimate", "evidence_lines", "gate_row", "interval",
+    "judged_share", "level", "p_value", "plan_limit", "plan_value", "proof_limit", "settled_by",
+    "terminal_table", "tight", "towards_harm",
 ]  # fmt: skip
 
 _NBSP: Final = "\u00a0"
@@ -76,9 +80,14 @@ def evidence_lines(gate: GateResult) -> tuple[str, ...]:
     missed = outages(gate)
     more = (*stage_lines(gate), method, *([str(missed)] if missed else []))
     lines = (interval(gate, gate.evidence), limit, *_labels(gate), *_capped(gate), *more)
+    return (*judged_share(gate), *lines)
+
+
+def judged_share(gate: GateResult) -> tuple[str, ...]:
+    """Say which share stands for a quantile, which is judged by the samples beyond its limit."""
     if gate.evidence_unit == gate.unit:
-        return lines
-    return (str(say("share slower than {limit}", limit=show(gate.limit, gate.unit))), *lines)
+        return ()
+    return (str(say("share slower than {limit}", limit=show(gate.limit, gate.unit))),)
 
 
 def _labels(gate: GateResult) -> tuple[str, ...]:
@@ -173,6 +182,45 @@ def _disagreement(gate: GateResult) -> Sentence:
 def badge(verdict: Verdict) -> str:
     """Return a verdict as a sign and a word."""
     return f"{SYMBOLS[verdict]} {verdict_word(verdict)}"
+
+
+def terminal_table(
+    head: Sequence[Sentence],
+    gates: Sequence[GateResult],
+    *verdicts: Callable[[GateResult], Verdict],
+) -> list[str]:
+    """Lay gates out for a terminal; below each stands what its name does not say: issue and share.
+
+    Args:
+        head: names of the columns: the gate, a verdict each, the estimate, the limit.
+        gates: the gates.
+        verdicts: what takes each verdict that is shown.
+    """
+    rows = [tuple(map(str, head))]
+    for gate in gates:
+        badges = (badge(verdict(gate)) for verdict in verdicts)
+        rows.append((translate(gate.title), *badges, _bounds_of(gate), proof_limit(gate)))
+    last = len(head) - 1
+    name, rule, *lines = aligned(rows, right=frozenset({last - 1, last}))
+    below = ((gate.subject or "", *judged_share(gate)) for gate in gates)
+    return [name, rule, *(
+        text for line, more in zip(lines, below, strict=True)
+        for text in (line, *(f"  {plain(each, LABEL)}" for each in more if each))
+    )]  # fmt: skip
+
+
+def estimate(gate: GateResult) -> str:
+    """Say a gate's estimate with its bounds; a quantile's is the share beyond the plan's limit."""
+    if gate.evidence_unit == gate.unit:
+        return _bounds_of(gate)
+    slower = say("slower than {limit}", limit=show(gate.limit, gate.unit))
+    return f"{slower}: {_bounds_of(gate)}"
+
+
+def _bounds_of(gate: GateResult) -> str:
+    if gate.evidence.point is None:
+        return str(say("no data"))
+    return interval(gate, gate.evidence)
 
 
 def interval(gate: GateResult, estimated: EvidenceVerdict | Segment) -> str:

@@ -10,9 +10,13 @@ import yaml
 from msgspec.structs import replace
 from wcwidth import wcswidth
 
-from rolloutlib.judge.record import encode
+from rolloutlib.explore.review import Review as Explored
+from rolloutlib.judge.pair_record import PairReview
+from rolloutlib.judge.record import Recommendation, encode
 from rolloutlib.plan.params import review_params
 from rolloutlib.show import breakdowns, report, tables
+from rolloutlib.show.compared import terminal_answer
+from rolloutlib.show.compared_ci import comment, junit
 from rolloutlib.show.decision import decision_page
 from rolloutlib.show.figure import Figure
 from rolloutlib.words.reasons import worded
@@ -154,10 +158,25 @@ def test_long_tables_end_with_what_is_left_out() -> None:
 @pytest.mark.parametrize("lang", ["en", "ko"])
 def test_summary_columns_align_on_a_terminal(lang: str) -> None:
     """Every row is as wide as its rule by wcwidth, which knows that Hangul takes two columns."""
-    lines = report.summary_text(story(), lang).splitlines()[3:13]
+    table = report.summary_text(story(), lang).partition("\n\n")[2].partition("\n\n")[0]
+    lines = [line for line in table.splitlines() if not line.startswith("  ")]
     widths = {wcswidth(line) for line in lines}
     assert len(lines) == 10
     assert len(widths) == 1
+
+
+def test_a_quantile_names_the_share_that_is_judged_wherever_its_bounds_stand() -> None:
+    """A share beside a limit in per cent is no latency: each table says slower than what."""
+    gate = next(gate for gate in bfcl().gates if gate.id == "p95_latency")
+    pair = PairReview(
+        control="a", treatment="b", recommendation=Recommendation.NO_GO, reasons=(), gates=(gate,)
+    )
+    for terminal in (report.summary_text(bfcl()), terminal_answer(pair)):
+        lines = terminal.splitlines()
+        row = next(k for k, line in enumerate(lines) if line.startswith("95th percentile"))
+        assert lines[row + 1] == "  share slower than 2,200 ms"
+    for text in (comment(pair), junit(pair).decode(), Explored(bfcl()).__repr__()):
+        assert "slower than 2,200 ms: 12.9%" in text.replace("\u00a0", " ")
 
 
 def test_review_json_keeps_its_contract() -> None:
