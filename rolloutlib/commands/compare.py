@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rolloutlib.commands.options import command, lang, number, option, say, say_lines
-from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
+from rolloutlib.errors import NoEvidenceError, PlanError, RunsError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -125,6 +126,15 @@ def _found(plan: EvalPlan, arguments: argparse.Namespace) -> Pair:
     return compare_files(plan, two, meaning, names=shown_names(paths, two))
 
 
+def _renew_index(page: Path, spoken: str) -> None:
+    """Renew the workbook's index; a comparison may be of no workbook."""
+    from rolloutlib.commands.history import renewing
+    from rolloutlib.plan.model import workbook_root
+
+    with suppress(PlanError), renewing(workbook_root(), spoken) as renewed:
+        renewed(page)
+
+
 def _write(pair: Pair, arguments: argparse.Namespace) -> None:
     """Write the report and what else was asked for, and print the answer."""
     from rolloutlib.show.compared import terminal_answer
@@ -134,6 +144,7 @@ def _write(pair: Pair, arguments: argparse.Namespace) -> None:
     review, spoken = pair.review, arguments.lang
     out = arguments.out or Path(f"compare-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     page = write_comparison(pair, out, spoken, fresh=arguments.out is None)
+    _renew_index(page, spoken)
     if arguments.junit is not None:
         arguments.junit.write_bytes(junit(review, spoken))
     if arguments.markdown == "-":

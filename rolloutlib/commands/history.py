@@ -1,4 +1,4 @@
-"""`rollout history`: every review and watch of a folder on one page; renewed after each of them."""
+"""`rollout history`: every report of a folder on one page; renewed by what changes it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ABOUT = """\
 Write REPORTS/index.html, one page over every sealed review, watch and comparison below the folder,
 and print its table: what each recommended, on which data, at which look, which decision of the
 ledger stands on it, and every gate over time. Reports that are not as they were sealed are listed
-as such, without a verdict. rollout review and rollout watch renew the page of reports/ by
-themselves."""
+as such, without a verdict. review, watch, compare, decide and sign renew the page of reports/
+by themselves."""
 EXAMPLES = """\
 examples:
   rollout history
@@ -102,6 +102,16 @@ def renewing(root: Path, lang: str) -> Generator[Callable[[Path], object]]:
         _renew(root, pages, lang)
         raise
     _renew(root, pages, lang)
+
+
+def renew_if_there(root: Path) -> None:
+    """Renew reports/index.html after something else than a report changed what it tells.
+
+    Args:
+        root: of the workbook.
+    """
+    if _language_of(root / "reports" / "index.html"):
+        _renew(root, [root / "reports"], "")
 
 
 def _renew(root: Path, pages: list[Path], lang: str) -> None:

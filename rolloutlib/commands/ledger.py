@@ -171,10 +171,12 @@ def _link(book: Workbook, node: Node, review: Path) -> None:
 
 
 def _refresh(book: Workbook, lang: str) -> None:
+    from rolloutlib.commands.history import renew_if_there
     from rolloutlib.flags.overview import refresh_overview
 
     if (why := refresh_overview(book.root, lang)) is not None:
         complain(why)
+    renew_if_there(book.root)
 
 
 def _say_accepted(book: Workbook, node: Node) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from rolloutlib.errors import PlanError
 from rolloutlib.judge.pair_record import encode_pair
 from rolloutlib.ledger.seal import PAGE, REVIEW, SEAL, parts_in, seal_of
+from rolloutlib.plan.model import workbook_root
 from rolloutlib.runs import write_quarantine
 from rolloutlib.show import compared, report
 from rolloutlib.show.bundle import new_report
@@ -15,6 +18,7 @@ from rolloutlib.show.charts import forest
 from rolloutlib.show.figure import FIGURE_MIME
 from rolloutlib.show.labels import judge_errors
 from rolloutlib.show.pages import Section, add_prose, drawn, page, sanitised
+from rolloutlib.show.past_store import index_from
 from rolloutlib.words.reasons import worded
 from rolloutlib.words.sentences import say, speaking
 
@@ -102,7 +106,8 @@ def write_comparison(pair: Pair, out: Path, lang: str, *, fresh: bool) -> Path:
     with new_report(out, fresh=fresh) as written:
         record = encode_pair(worded(pair.review))
         (written.folder / REVIEW).write_bytes(record)
-        shown = page_of(pair.review, lang, sha256(record).hexdigest())
+        index = _index_from(written.place)
+        shown = page_of(pair.review, lang, sha256(record).hexdigest(), index)
         (written.folder / PAGE).write_text(shown, encoding="utf-8")
         write_quarantine(pair.refused, pair.review.inputs, written.folder)
         parts = {name: (written.folder / name).read_bytes() for name in parts_in(written.folder)}
@@ -110,10 +115,17 @@ def write_comparison(pair: Pair, out: Path, lang: str, *, fresh: bool) -> Path:
         return written.publish() / PAGE
 
 
-def page_of(review: PairReview, lang: str, digest: str) -> str:
+def _index_from(place: Path) -> str:
+    """Return the address of the workbook's index; a comparison may be of no workbook."""
+    with suppress(PlanError):
+        return index_from(place, workbook_root() / "reports")
+    return ""
+
+
+def page_of(review: PairReview, lang: str, digest: str, index: str = "") -> str:
     """Return the page: the answer first, then what it rests on.
 
-    `digest`: sha256 of the review.json that it shows.
+    `digest`: sha256 of the review.json that it shows; `index`: address of the index that lists it.
     """
     top = compared.answer(review, lang)
     sections = [Section("top", "", [])]
@@ -126,7 +138,7 @@ def page_of(review: PairReview, lang: str, digest: str) -> str:
             if prose is GATES:
                 sections[-1].parts.append(drawn(_picture(review, lang)))
             sections[-1].parts.append(sanitised(piece(review, lang).html))
-    return page(sections, title=top.title, lang=lang, review=digest)
+    return page(sections, title=top.title, lang=lang, review=digest, index=index)
 
 
 def _picture(review: PairReview, lang: str) -> dict[str, str]:

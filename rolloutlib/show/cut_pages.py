@@ -10,7 +10,7 @@ from markupsafe import escape
 
 from rolloutlib.words.sentences import LANGUAGES, say, speaking
 
-__all__ = ["for_others", "without_addresses", "without_places", "without_rows"]
+__all__ = ["for_others", "in_site", "without_addresses", "without_places", "without_rows"]
 
 ROWS: Final = ("answers", "quarantine")  # classes of tables whose rows are somebody's
 _AT: Final = r"(?:\\?@|%40|&#64;|&commat;)"  # as Markdown, addresses and HTML write it, too
@@ -110,6 +110,11 @@ def without_places(text: str) -> str:
     'control / treatment, and/or </p> https://ex.com/a/b'
     """
     return _PLACE.sub("…/", text)
+
+
+def in_site(page: str) -> str:
+    """Return a page whose index lies in the site's root, a folder above that of the reports."""
+    return page.replace('<a class="rl-index" href="', '<a class="rl-index" href="../')
 
 
 def for_others(text: str) -> str:

@@ -141,7 +141,7 @@ def _words(review: Review, state: Standing) -> dict[str, str]:
         if state.rollback or state.verdict is not review.recommendation:
             why = say("Why {word} is recommended", word=recommended)
     words = {
-        "why": why, "gates": say("Gates"), "gate": say("Gate"),
+        "every_reason": say("Every reason"), "why": why, "gates": say("Gates"), "gate": say("Gate"),
         "estimate": say("Estimate [bounds]"), "limit": say("Stage limit"),
         "evidence": say("Evidence"), "value": say("Plan's value"),
         "plan_limit": say("Plan's limit"), "plan": say("Plan's rule"),

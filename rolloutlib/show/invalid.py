@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from rolloutlib.errors import RolloutError
 from rolloutlib.judge.review import invalid_review
-from rolloutlib.plan.model import workbook_root
+from rolloutlib.plan.model import load_plan, workbook_root
 from rolloutlib.show.decision import decision_page
 from rolloutlib.show.folder import save
 from rolloutlib.show.next_step import again
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from rolloutlib.judge.record import Reviewed
     from rolloutlib.phrase import Phrase
     from rolloutlib.plan.params import ReviewParams
+    from rolloutlib.words.sentences import Sentence
 
 __all__ = ["Invalid", "invalid_report"]
 
@@ -66,7 +69,8 @@ def invalid_report(params: ReviewParams, folder: Path, message: Phrase | str) ->
 def _pieces(review: Reviewed, params: ReviewParams) -> list[tuple[str, Html]]:
     """Return what stands below the decision page: prose, and what it is about."""
     lang = params.lang
-    pieces = [(translate("## What to do"), bullets(_to_do(review, again(params))))]
+    to_do = [*_to_do(review, again(params)), *_unjudged(params)]
+    pieces = [(translate("## What to do"), bullets(to_do))]
     if review.quarantine:
         prose = translate(
             "## Quarantine\n\nRows that could not be read as evidence are counted here with an "
@@ -100,3 +104,12 @@ def _to_do(review: Reviewed, command: str) -> list[object]:
         say("Until then there is nothing to decide: the flags stay as they are, and an older GO "
             "says nothing of these data."),
     ]  # fmt: skip
+
+
+def _unjudged(params: ReviewParams) -> list[Sentence]:
+    """Name the gates that wait for data; nothing where there is no plan to tell them."""
+    with suppress(RolloutError):
+        plan = load_plan(workbook_root() / params.plan)
+        titles = tuple(translate(gate.title) for gate in plan.gates.values())
+        return [say("Not judged until then: {gates}.", gates=titles)]
+    return []

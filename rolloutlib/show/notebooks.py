@@ -125,8 +125,14 @@ def localise(notebook: NotebookNode, lang: str) -> NotebookNode:
     return translated
 
 
-def render_html(notebook: NotebookNode, lang: str = "en") -> str:
-    """Render an executed notebook as one page without code, sanitised, loading nothing."""
+def render_html(notebook: NotebookNode, lang: str = "en", *, index: str = "") -> str:
+    """Render an executed notebook as one page without code, sanitised, loading nothing.
+
+    Args:
+        notebook: what was executed.
+        lang: language of what the page says of itself.
+        index: address of the index that lists the page; empty where none does.
+    """
     sections, filled = [Section("top", "", [])], Counter[str]()
     for cell in notebook.cells:
         if HIDDEN & set(cell.metadata.get("tags", [])):
@@ -142,7 +148,7 @@ def render_html(notebook: NotebookNode, lang: str = "en") -> str:
     title = next(filter(None, titles), "rolloutlib")
     review = notebook.metadata.get("rolloutlib", {}).get("review", "")
     bare = frozenset(anchor for anchor, pieces in filled.items() if not pieces)
-    return page(sections, title=title, lang=lang, review=review, bare=bare)
+    return page(sections, title=title, lang=lang, review=review, bare=bare, index=index)
 
 
 def _literal(path: Path) -> str:

@@ -99,6 +99,7 @@ def page(
     lang: str,
     review: str,
     bare: Collection[str] = frozenset(),
+    index: str = "",
 ) -> str:
     """Return the page of these sections, the first without a title.
 
@@ -108,6 +109,7 @@ def page(
         lang: language of what the page says of itself.
         review: digest of the review.json that it shows; empty where there is none.
         bare: anchors of sections that only say that there is nothing: the contents leave them out.
+        index: address of the index that lists the page; empty where none does.
     """
     made = say(
         "Made by rolloutlib {version}. The numbers recommend; people decide.", version=__version__
@@ -116,7 +118,7 @@ def page(
         "page.html.j2", lang=lang, title=title, sections=sections, made=made.text(lang),
         contents=[section for section in sections if section.title and section.anchor not in bare],
         contents_word=translate("Contents", lang), review=review, foot=css_text(title),
-        policy=POLICY,
+        policy=POLICY, index=index, all_word=say("All reports: reports/index.html").text(lang),
     )  # fmt: skip
 
 

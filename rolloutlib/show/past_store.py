@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 __all__ = [
-    "CACHE", "DEPTH", "Drawn", "Known", "form_now", "gather", "is_elsewhere", "known_at",
-    "newest_first",
+    "CACHE", "DEPTH", "INDEX", "Drawn", "Known", "form_now", "gather", "index_from",
+    "is_elsewhere", "known_at", "newest_first",
 ]  # fmt: skip
 
+INDEX: Final = "index.html"
 CACHE: Final = ".rollout-history.json"
 DEPTH: Final = 4  # folders below the folder of reports: reports/daily/2026-10-29 is the second
 MOST: Final = 20_000  # folders that are looked at
@@ -122,6 +123,23 @@ def is_elsewhere(place: Path, root: Path | None) -> bool:
     if around or ".git" in place.parts or place == place.parent:
         return True
     return not os.path.lexists(place / CACHE) and not any(_below(place, "", DEPTH, [MOST]))
+
+
+def index_from(folder: Path, reports: Path) -> str:
+    """Return the address of a folder's index, from a report's page; "" where it lists none there.
+
+    Args:
+        folder: of the report.
+        reports: the folder of reports whose index it is.
+    """
+    folder, reports = folder.resolve(), reports.resolve()
+    if not folder.is_relative_to(reports):
+        return ""
+    inner = folder.relative_to(reports).parts
+    hidden = any(name.startswith(".") for name in inner)
+    if not 0 < len(inner) <= DEPTH or hidden or inner[0] == SHIPPED:
+        return ""
+    return "../" * len(inner) + INDEX
 
 
 def newest_first(pasts: Iterable[Past]) -> tuple[Past, ...]:

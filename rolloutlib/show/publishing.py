@@ -18,7 +18,7 @@ from rolloutlib.errors import FileError, RolloutError, UsageError
 from rolloutlib.files import bounded_bytes
 from rolloutlib.ledger.seal import REVIEW, SEAL, WATCH, lists, shown_by
 from rolloutlib.phrase import phrase
-from rolloutlib.show.cut_pages import for_others, without_places, without_rows
+from rolloutlib.show.cut_pages import for_others, in_site, without_places, without_rows
 from rolloutlib.show.history import Around, Gathered, gathered_at, index_page
 from rolloutlib.show.owned import only_writer, owned_folder, sweep
 from rolloutlib.show.past import WATCHED
@@ -120,7 +120,7 @@ def _pages(reports: Path, made: Path, pasts: Iterable[Past], *, whole: bool) -> 
             continue
         if past.word == "INVALID" and not whole:
             continue  # why data were refused quotes them
-        page = data.decode("utf-8", "replace")
+        page = in_site(data.decode("utf-8", "replace"))
         place = made / REPORTS / past.where / past.page
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(page if whole else for_others(without_rows(page)), "utf-8")

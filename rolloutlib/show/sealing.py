@@ -14,6 +14,7 @@ from rolloutlib.ledger.seal import NOTEBOOK, PAGE, REVIEW, SEAL, parts_in, seal_
 from rolloutlib.plan.model import workbook_root
 from rolloutlib.show.bundle import new_report
 from rolloutlib.show.notebooks import render_html, run_notebook
+from rolloutlib.show.past_store import index_from
 from rolloutlib.show.trusted import as_it_ran
 from rolloutlib.text import plain
 from rolloutlib.words.sentences import language, say
@@ -78,7 +79,10 @@ def review_notebook(
             refused = error
         if language() != params.lang:
             text = _in_terminals_language(report.folder / REVIEW, whole=refused is None)
-        recommendation = _seal(report.folder, executed, params.lang, whole=refused is None)
+        recommendation = _seal(
+            report.folder, executed, params.lang, whole=refused is None,
+            index=index_from(report.place, root / "reports"),
+        )  # fmt: skip
         page = report.publish() / PAGE
     if published is not None:
         published(page)
@@ -146,7 +150,7 @@ def _in_terminals_language(record: Path, *, whole: bool) -> str:
     return text if whole else text.partition("\n")[0]  # data that are no evidence have no gates
 
 
-def _seal(folder: Path, notebook: NotebookNode, lang: str, *, whole: bool) -> str:
+def _seal(folder: Path, notebook: NotebookNode, lang: str, *, whole: bool, index: str = "") -> str:
     """Make the page, let each part name the review.json that it is of, list them all."""
     if not (folder / REVIEW).is_file():
         call = 'report.write_review(review, params.path("out"), params)'
@@ -162,7 +166,7 @@ def _seal(folder: Path, notebook: NotebookNode, lang: str, *, whole: bool) -> st
         as_it_ran(folder / NOTEBOOK)
     else:
         (folder / NOTEBOOK).unlink(missing_ok=True)
-    (folder / PAGE).write_text(render_html(notebook, lang), encoding="utf-8")
+    (folder / PAGE).write_text(render_html(notebook, lang, index=index), encoding="utf-8")
     parts = {name: (folder / name).read_bytes() for name in parts_in(folder)}
     (folder / SEAL).write_bytes(seal_of(parts))
     return msgspec.json.decode(review, type=_Outcome).recommendation

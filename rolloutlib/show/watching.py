@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from rolloutlib.plan.params import DailyParams
+    from rolloutlib.show.bundle import Report
 
 __all__ = ["Watched", "resolved", "watch_notebook", "watched_days"]
 
@@ -141,17 +142,19 @@ def watch_notebook(params: DailyParams, *, progress: TextIO | None = None) -> Wa
             notebook, values, report.folder / WATCH_NOTEBOOK, lang=params.lang,
             progress=progress, report=report.folder, failed=report.failed,
         )  # fmt: skip
-        record = _finish(report.folder, executed, params.lang)
+        record = _finish(report, executed, params.lang)
         return Watched(report.publish() / WATCH_PAGE, record)
 
 
-def _finish(folder: Path, notebook: NotebookNode, lang: str) -> bytes:
+def _finish(report: Report, notebook: NotebookNode, lang: str) -> bytes:
     """Make the page and list all parts; return the record."""
     from importlib import import_module
 
     from rolloutlib.show.notebooks import render_html
+    from rolloutlib.show.past_store import index_from
     from rolloutlib.show.trusted import as_it_ran
 
+    folder, index = report.folder, index_from(report.place, workbook_root() / "reports")
     if not (folder / WATCH).is_file():
         call = "watched_record.write_watch(watch, params)"
         raise RolloutError("the notebook wrote no watch; its last cell has to be {call}", call=call)
@@ -159,7 +162,7 @@ def _finish(folder: Path, notebook: NotebookNode, lang: str) -> bytes:
     text = import_module("nbformat").v4.writes(notebook)
     (folder / WATCH_NOTEBOOK).write_text(f"{text}\n", encoding="utf-8")
     as_it_ran(folder / WATCH_NOTEBOOK)
-    (folder / WATCH_PAGE).write_text(render_html(notebook, lang), encoding="utf-8")
+    (folder / WATCH_PAGE).write_text(render_html(notebook, lang, index=index), encoding="utf-8")
     parts = {name: (folder / name).read_bytes() for name in parts_in(folder)}
     (folder / SEAL).write_bytes(seal_of(parts))
     return parts[WATCH]

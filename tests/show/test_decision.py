@@ -70,12 +70,13 @@ def test_every_gate_stands_there_with_both_limits_and_verdicts() -> None:
 
 
 def test_three_reasons_and_a_link_to_the_others() -> None:
-    """The rest is one section below; a link elsewhere does not survive the page."""
+    """The rest is one section below, which paper names; a link elsewhere does not survive."""
     many = structs.replace(bfcl(), reasons=tuple(told(f"Reason {k}.") for k in range(9)))
     html = decision_page(many).html
     assert "Reason 2." in html
     assert "Reason 3." not in html
-    assert '<a href="#rl-reasons">and 6 more</a>' in sanitised(html)
+    link = '<li class="rl-more" data-label="Every reason"><a href="#rl-reasons">and 6 more</a></li>'
+    assert link in sanitised(html)
     elsewhere = (
         '<a href="#rl-reasons">x</a><a href="//evil">y</a><div id="top" onclick="z()"></div>'
     )

@@ -13,11 +13,12 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
+import nbformat
 import pytest
 from msgspec.structs import replace
 
 from rolloutlib.cli import main
-from rolloutlib.commands.history import renewing
+from rolloutlib.commands.history import renew_if_there, renewing
 from rolloutlib.errors import NoEvidenceError, RolloutError, UsageError
 from rolloutlib.judge.pair_record import PairReview, encode_pair
 from rolloutlib.judge.record import Recommendation, Review, Verdict, encode
@@ -34,11 +35,13 @@ from rolloutlib.ledger.seal import (
 )
 from rolloutlib.reason import Reason
 from rolloutlib.show import history, past_store
+from rolloutlib.show.cut_pages import in_site
 from rolloutlib.show.gates_over_time import drawable, in_order
 from rolloutlib.show.history import write_index
+from rolloutlib.show.notebooks import render_html
 from rolloutlib.show.past import past_at, past_of
 from rolloutlib.show.past_rows import row_of
-from rolloutlib.show.past_store import CACHE, Known, gather, known_at
+from rolloutlib.show.past_store import CACHE, Known, gather, index_from, known_at
 from rolloutlib.show.slides import report_at
 from rolloutlib.words.reasons import sentence
 from tests.english import english_in, texts_of
@@ -268,6 +271,34 @@ def test_only_reports_below_reports_renew_the_index(
     with renewing(root, "en") as made:
         made(reports / "w1" / "review.html")
     assert "reports/index.html is not up to date" in capsys.readouterr().err
+
+
+def test_the_ledger_renews_an_index_that_is_there(reports: Path) -> None:
+    """A decision or a signature makes no index, and brings the one that is there up to date."""
+    index = reports / "index.html"
+    renew_if_there(reports.parent)
+    assert not index.exists()
+    page(reports, "ko")
+    sealed_review(reports / "w1", week(1))
+    renew_if_there(reports.parent)
+    html = index.read_text("utf-8")
+    assert len(rows(html)) == 1
+    assert '<html lang="ko"' in html
+
+
+def test_a_report_leads_to_the_index_that_lists_it(reports: Path) -> None:
+    """Its page has the address where a row of the index leads back; a site's index lies higher."""
+    sealed_review(reports / "w1", week(1))
+    sealed_watch(reports / "daily" / "2026-03-20")
+    for past in gather(reports, Known()):
+        folder = reports / past.where
+        assert (folder / index_from(folder, reports)).resolve() == reports / "index.html"
+    elsewhere = ("", "examples/en", "a/b/c/d/e", ".new/w1", "../out")
+    assert {index_from(reports / name, reports) for name in elsewhere} == {""}
+    html = render_html(nbformat.v4.new_notebook(), "ko", index="../index.html")
+    assert '<a class="rl-index" href="../index.html">모든 보고서: reports/index.html</a>' in html
+    assert 'class="rl-index" href="../../index.html"' in in_site(html)
+    assert "rl-index" not in render_html(nbformat.v4.new_notebook())
 
 
 def test_links_are_not_followed(reports: Path) -> None:

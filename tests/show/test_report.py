@@ -175,7 +175,7 @@ def test_a_quantile_names_the_share_that_is_judged_wherever_its_bounds_stand() -
         lines = terminal.splitlines()
         row = next(k for k, line in enumerate(lines) if line.startswith("95th percentile"))
         assert lines[row + 1] == "  share slower than 2,200 ms"
-    for text in (comment(pair), junit(pair).decode(), Explored(bfcl()).__repr__()):
+    for text in (comment(pair), junit(pair).decode(), Explored(bfcl())._repr_html_()):
         assert "slower than 2,200 ms: 12.9%" in text.replace("\u00a0", " ")
 
 
