@@ -105,5 +105,5 @@ def _told(made: Slides, lang: str | None = None) -> None:
 
     where = say("PDF: {path} (printed by {engine})", path=str(made.path), engine=made.by)
     put(where.text(lang))
-    if made.note is not None:
-        complain(made.note.text(lang))
+    for note in made.notes:
+        complain(note.text(lang))

@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
@@ -23,7 +23,7 @@ import msgspec
 from rolloutlib.errors import RolloutError
 from rolloutlib.phrase import Phrase, phrase
 from rolloutlib.show.optional import DEBUGGER, without
-from rolloutlib.show.owned import owned_folder, sweep
+from rolloutlib.show.owned import owned_folder, socket_folder, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -33,7 +33,6 @@ __all__ = ["Kernel", "own_kernel", "report_folder", "report_place", "serve"]
 
 PREFIX: Final = "rollout-run-"
 SOCKET: Final = "s"  # s-1 … s-5
-SOCKET_PATH: Final = 90  # bytes that every system allows in the name of a socket
 STREAMS: Final = "told"  # what the process writes on its own streams; cells' output is not among it
 ERROR: Final = "error.json"  # what an error of ours says, in parts
 TAIL, SHOWN_CHARACTERS = 20_000, 200  # bytes that are read of it, characters that are shown
@@ -82,10 +81,10 @@ class Kernel:
     process: list[Popen[bytes]] = field(default_factory=list[Any])
 
     def end(self) -> None:
-        """End the process, where nbclient has not: whatever follows finds it gone."""
+        """End the process, where nbclient has not, and what its cells started: all is gone."""
         for process in self.process:
-            if process.poll() is None:
-                process.kill()
+            with suppress(ProcessLookupError, PermissionError):  # they are gone
+                os.killpg(process.pid, signal.SIGKILL)  # Jupyter gives it a session of its own
             process.wait()
 
     def gone(self, error: Exception) -> RolloutError:
@@ -138,10 +137,9 @@ def own_kernel(report: Path | None = None, place: str = "") -> Generator[Kernel]
     """
     temporary = Path(tempfile.gettempdir())
     with ExitStack() as stack:
-        room = stack.enter_context(_swept(temporary))
-        sockets = room
-        if not _fits(sockets):  # a long TMPDIR
-            sockets = stack.enter_context(_swept(Path("/tmp")))  # noqa: S108 -- private, 0700
+        sweep(temporary, PREFIX)
+        room = stack.enter_context(owned_folder(temporary, PREFIX, 0o700))
+        sockets = stack.enter_context(socket_folder(room, PREFIX, f"{SOCKET}-5"))
         reader, writer = os.pipe()
         stack.callback(os.close, writer)  # last: the process sees its parent go
         stack.callback(os.close, reader)
@@ -189,20 +187,9 @@ def _leave_with(parent: int, folders: list[str]) -> None:
     os.read(parent, 1)
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)  # with what its cells started
     os._exit(1)
-
-
-@contextmanager
-def _swept(parent: Path) -> Generator[Path]:
-    sweep(parent, PREFIX)
-    with owned_folder(parent, PREFIX, 0o700) as folder:
-        yield folder
-
-
-def _fits(folder: Path) -> bool:
-    """Whether sockets can lie here: their paths are short, and ZeroMQ takes them for UTF-8."""
-    path = str(folder / f"{SOCKET}-5")
-    return path.isascii() and len(path) <= SOCKET_PATH
 
 
 def _manager(

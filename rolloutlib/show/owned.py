@@ -8,6 +8,7 @@ import shutil
 import time
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
@@ -17,15 +18,15 @@ from rolloutlib.words.sentences import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
-    from pathlib import Path
 
     from rolloutlib.words.sentences import Sentence
 
-__all__ = ["alone_in", "only_writer", "owned_folder", "sweep"]
+__all__ = ["alone_in", "only_writer", "owned_folder", "socket_folder", "sweep"]
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOCK: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PATIENCE: Final = 60.0  # seconds; whoever is waited for only renames a few files
+_SOCKET_PATH: Final = 90  # bytes that every system allows in the name of a socket
 WAIT_SECONDS: Final = 600.0  # for whoever writes a whole report
 _TOLD_BYTES: Final = 80  # of what a lock says of its holder
 
@@ -50,6 +51,28 @@ def owned_folder(parent: Path, prefix: str, mode: int) -> Generator[Path]:
     finally:
         shutil.rmtree(path, ignore_errors=True)
         os.close(handle)
+
+
+@contextmanager
+def socket_folder(room: Path, prefix: str, longest: str) -> Generator[Path]:
+    """Find a place for sockets: a private folder itself, or one in /tmp where its path is too long.
+
+    Args:
+        room: the private folder, below what TMPDIR names.
+        prefix: how the name of another one begins.
+        longest: the longest name of a socket in it.
+
+    Raises:
+        OSError: none can be made in /tmp.
+    """
+    path = str(room / longest)
+    if path.isascii() and len(path) <= _SOCKET_PATH:  # ZeroMQ takes names for UTF-8
+        yield room
+        return
+    short = Path("/tmp")  # noqa: S108 -- private, 0700
+    sweep(short, prefix)
+    with owned_folder(short, prefix, 0o700) as folder:
+        yield folder
 
 
 def sweep(parent: Path, prefix: str) -> None:

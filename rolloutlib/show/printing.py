@@ -6,20 +6,19 @@ time. The page's own policy forbids scripts and addresses; the calls leave no ne
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from rolloutlib.engine.process import run_engine
 from rolloutlib.errors import RolloutError, UsageError
 from rolloutlib.phrase import Phrase, phrase
-from rolloutlib.show.owned import owned_folder, sweep
+from rolloutlib.show.owned import owned_folder, socket_folder, sweep
 from rolloutlib.text import plain
 
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ PROGRAMS: Final = (
 )  # fmt: skip
 SECONDS: Final = 120.0  # a page of 50 charts takes ten
 PREFIX: Final = "rollout-print-"
+SOCKET: Final = ".org.chromium.Chromium.XXXXXX/SingletonSocket"
+LEAST_FREE: Final = 1_000_000  # bytes: with less the disk is what failed
 _SHOWN_CHARACTERS: Final = 300  # characters that are shown of what a program said
 _QUIET: Final = (
     "--headless", "--disable-gpu", "--no-first-run", "--no-default-browser-check",
@@ -68,10 +69,17 @@ class Engine(NamedTuple):
 
 
 class Pdf(NamedTuple):
-    """A page as a PDF, and what made it, in words."""
+    """A page as a PDF.
+
+    Attributes:
+        data: the PDF.
+        by: what made it, in words.
+        instead: why what was tried before it made none; None where it was the first.
+    """
 
     data: bytes
     by: Phrase | str
+    instead: Phrase | None = None
 
 
 class _Failed(Exception):  # noqa: N818 -- no error yet: another engine may do
@@ -85,6 +93,8 @@ class _Failed(Exception):  # noqa: N818 -- no error yet: another engine may do
 def engines(by: str = "") -> list[Engine]:
     """Return what can print here, in the order in which it is tried.
 
+    A Chromium that ROLLOUT_CHROMIUM names is tried alone.
+
     Args:
         by: one of `ENGINES`; empty for all of them.
 
@@ -93,7 +103,8 @@ def engines(by: str = "") -> list[Engine]:
         RolloutError: nothing is here that prints; the sentence says what to install.
     """
     available = [] if by == WEASYPRINT else [*_chromium()]
-    if by != CHROMIUM and find_spec("weasyprint") is not None:
+    alone = bool(by != WEASYPRINT and os.environ.get(NAMED))
+    if by != CHROMIUM and not alone and find_spec("weasyprint") is not None:
         available.append(Engine(WEASYPRINT, sys.executable))
     if not available:
         looked = " · ".join([by] if by else ENGINES)
@@ -133,23 +144,57 @@ def printed(page: str, by: str = "") -> Pdf:
         by: one of `ENGINES`; empty for the first that succeeds.
 
     Raises:
-        UsageError, RolloutError: as `engines`; or none of them made a PDF, and why.
+        UsageError, RolloutError: as `engines`; none of them made a PDF, and why; or the temporary
+            folder is full, or none.
     """
     failed: list[Phrase] = []
-    temporary = Path(tempfile.gettempdir())
-    sweep(temporary, PREFIX)
     for engine in engines(by):
-        with owned_folder(temporary, PREFIX, 0o700) as room:
-            (room / "page.html").write_text(page, encoding="utf-8")
-            try:
-                return _by_chromium(engine, room) if engine.name == CHROMIUM else _by_weasy(room)
-            except _Failed as error:
-                failed.append(error.why)
+        try:
+            made = _tried(engine, page)
+        except _Failed as error:
+            failed.append(error.why)
+        else:
+            return made._replace(instead=failed[0]) if failed else made
     raise RolloutError(
         phrase(
             "no PDF was made: {why}; print the page from a browser, or try the other way "
             "(--by chromium, --by weasyprint)",
             why=_several(failed),
+        )
+    )
+
+
+def _tried(engine: Engine, page: str) -> Pdf:
+    """Print with one of them, in a private folder.
+
+    Raises:
+        RolloutError: there is no room for it.
+    """
+    try:
+        temporary = Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        raise _no_room(error.strerror or str(error), "TMPDIR") from None
+    try:
+        sweep(temporary, PREFIX)
+        with owned_folder(temporary, PREFIX, 0o700) as room:
+            (room / "page.html").write_text(page, encoding="utf-8")
+            try:
+                return _by_chromium(engine, room) if engine.name == CHROMIUM else _by_weasy(room)
+            except _Failed:
+                if shutil.disk_usage(room).free < LEAST_FREE:
+                    raise _no_room(os.strerror(errno.ENOSPC), temporary) from None
+                raise
+    except OSError as error:
+        raise _no_room(error.strerror or str(error), temporary) from None
+
+
+def _no_room(why: str, folder: Path | str) -> RolloutError:
+    return RolloutError(
+        phrase(
+            "the temporary folder {folder} takes no files to print from ({why}); make room there, "
+            "or name another one with TMPDIR",
+            folder=plain(str(folder)),
+            why=why,
         )
     )
 
@@ -168,62 +213,44 @@ def _by_chromium(engine: Engine, room: Path) -> Pdf:
         engine.program, *_QUIET, *_OFFLINE, f"--user-data-dir={room / 'profile'}",
         f"--print-to-pdf={room / 'page.pdf'}", (room / "page.html").as_uri(),
     ]  # fmt: skip
-    # LC_ALL: its message is read below, in English; a page names its own language.
-    alone = {"TMPDIR": str(room), "BREAKPAD_DUMP_LOCATION": str(room), "LC_ALL": "C"}
     by = f"Chromium {plain(engine.program)}"
     bare = phrase("{engine}, without its sandbox", engine=by)
-    if os.geteuid() != 0:  # Chromium has none for root, whom it refuses
-        try:
-            return Pdf(_run(call, room, by, alone), by)
-        except _Failed as error:
-            if "sandbox" not in str(error).lower():  # which Chromium says
-                raise
-    return Pdf(_run([call[0], "--no-sandbox", *call[1:]], room, bare, alone), bare)
+    with socket_folder(room, PREFIX, SOCKET) as sockets:
+        # LC_ALL: its message is read below, in English; a page names its own language.
+        alone = ("/usr/bin/env", f"TMPDIR={sockets}", f"BREAKPAD_DUMP_LOCATION={room}", "LC_ALL=C")
+        if os.geteuid() != 0:  # Chromium has none for root, whom it refuses
+            try:
+                return Pdf(_run([*alone, *call], room, by), by)
+            except _Failed as error:
+                if "sandbox" not in str(error).lower():  # which Chromium says
+                    raise
+        return Pdf(_run([*alone, call[0], "--no-sandbox", *call[1:]], room, bare), bare)
 
 
 def _by_weasy(room: Path) -> Pdf:
     call = [sys.executable, "-P", "-c", _WEASY, str(room / "page.html"), str(room / "page.pdf")]
-    return Pdf(_run(call, room, "WeasyPrint", {}), "WeasyPrint")
+    return Pdf(_run(call, room, "WeasyPrint"), "WeasyPrint")
 
 
-def _run(call: Sequence[str], room: Path, by: Phrase | str, alone: dict[str, str]) -> bytes:
-    """Run what prints, all of its processes no longer than `SECONDS`; return the PDF."""
-    with (room / "said").open("wb") as output:
-        try:
-            process = subprocess.Popen(  # noqa: S603 -- a program of the user's own
-                call, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=room,
-                env=os.environ | alone, start_new_session=True,
-            )  # fmt: skip
-        except OSError as error:
-            raise _Failed(
-                phrase("{by} cannot be started ({why})", by=by, why=error.strerror or "")
-            ) from None
-        try:
-            code = process.wait(SECONDS)
-        except subprocess.TimeoutExpired:
-            raise _Failed(
-                phrase("{by} took longer than {seconds:g} s", by=by, seconds=SECONDS)
-            ) from None
-        finally:
-            _end(process)
+def _run(call: Sequence[str], room: Path, by: Phrase | str) -> bytes:
+    """Run what prints no longer than `SECONDS`, with all that it starts; return the PDF.
+
+    Its keeper ends it all, also when this process is killed.
+    """
+    heard = run_engine(call, b"", timeout_s=SECONDS)
+    if heard.end == "timeout":
+        raise _Failed(phrase("{by} took longer than {seconds:g} s", by=by, seconds=SECONDS))
     made = room / "page.pdf"
     data = made.read_bytes() if made.is_file() else b""
-    if data.startswith(b"%PDF-") and b"%%EOF" in data[-1024:]:
+    if heard.end == "itself" and data.startswith(b"%PDF-") and b"%%EOF" in data[-1024:]:
         return data
-    raise _Failed(
-        phrase("{by} made none (exit code {code}: {said})", by=by, code=code, said=_last(room))
-    )
+    said = _last(heard.out + heard.err)
+    raise _Failed(phrase("{by} made none (exit code {code}: {said})", by=by, code=heard.code,
+                         said=said))  # fmt: skip
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a program with all that it started."""
-    with suppress(ProcessLookupError, PermissionError):  # they are gone
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _last(room: Path) -> str:
+def _last(output: bytes) -> str:
     """Return the last words of a program, without what Chromium says of a bus that is not there."""
-    text = (room / "said").read_bytes()[-20_000:].decode("utf-8", "replace")
+    text = output[-20_000:].decode("utf-8", "replace")
     lines = [line.strip() for line in text.splitlines() if line.strip() and "dbus" not in line]
     return plain(lines[-1], _SHOWN_CHARACTERS) if lines else "–"

@@ -53,15 +53,18 @@ _HEAD: Final = re.compile(
     r'<!DOCTYPE html>\n<html lang="([a-z]+)"[^>]*>\n<head>\n<meta charset="utf-8">\n'
     + re.escape(str(POLICY))
 )
+UNSEALED: Final = say(
+    "This report has no seal: all that was checked is that the page names this review.json."
+)
 _TITLE: Final = re.compile(r"<title>([^<]*)</title>")
 
 
 class Slides(NamedTuple):
-    """What was written: where, what printed it, and what is to be known of the report."""
+    """What was written: where, what printed it, and what is to be known of it and the report."""
 
     path: Path
     by: Phrase | str
-    note: Sentence | None
+    notes: tuple[Sentence, ...]
 
 
 class Shown(NamedTuple):
@@ -123,14 +126,13 @@ def print_report(
             )
         )
     _write(path, made.data)
-    note = (
-        None
-        if shown.sealed
-        else say(
-            "This report has no seal: all that was checked is that the page names this review.json."
-        )
-    )
-    return Slides(path, made.by, note)
+    notes = [
+        *([] if made.instead is None else [
+            say("{why}; so {engine} printed it", why=made.instead, engine=made.by)
+        ]),
+        *([] if shown.sealed else [UNSEALED]),
+    ]  # fmt: skip
+    return Slides(path, made.by, tuple(notes))
 
 
 def report_at(report: Path) -> Shown:

@@ -6,16 +6,20 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import nbformat
 import pytest
 from markupsafe import Markup
+from msgspec.structs import replace
 from PIL import Image
 
 from rolloutlib.cli import main
@@ -23,10 +27,15 @@ from rolloutlib.errors import RolloutError, UsageError
 from rolloutlib.ledger.seal import SEAL, first_line, seal_of
 from rolloutlib.show import printing
 from rolloutlib.show.bundle import new_report
+from rolloutlib.show.decision import decision_page
+from rolloutlib.show.notebooks import render_html
 from rolloutlib.show.pages import Section, css_text, drawn, page, sanitised
-from rolloutlib.show.printing import ENGINES, engines
+from rolloutlib.show.printing import CHROMIUM, ENGINES, WEASYPRINT, engines, printed
+from rolloutlib.show.report import every_reason
 from rolloutlib.show.slides import print_report, report_at
 from rolloutlib.show.tables import Cell, Row, table
+from tests.often import EXHAUSTIVE
+from tests.sample_review import bfcl, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -146,6 +155,28 @@ def test_a_report_is_printed_whole(tmp_path: Path, engine: str, own_temporary: P
     assert min(filled(made.path, tmp_path)[1:-1]) > 0.6
     assert report_at(folder).sealed  # the PDF is none of the sealed parts
     assert [*own_temporary.iterdir()] == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("engine", ENGINES if EXHAUSTIVE else [CHROMIUM])
+@pytest.mark.usefixtures("chromium", "poppler", "own_temporary")
+def test_paper_says_where_the_other_reasons_are(tmp_path: Path, engine: str) -> None:
+    """What is a link on a screen has its page and section on paper."""
+    many = replace(bfcl(), reasons=tuple(told(f"Reason {k}.") for k in range(9)))
+    cells = [nbformat.v4.new_markdown_cell("## Every reason\n\nThe first weighs most.")]
+    for piece in (decision_page(many), every_reason(many)):
+        shown = nbformat.v4.new_output("display_data", data={"text/html": piece.html})
+        cells.append(nbformat.v4.new_code_cell("", outputs=[shown]))
+    page = render_html(nbformat.v4.new_notebook(cells=[cells[1], cells[0], cells[2]]))
+    pdf = tmp_path / "page.pdf"
+    pdf.write_bytes(printed(page, engine).data)
+    first, *sheets = text_of(pdf)
+    (line,) = (line for line in first.splitlines() if "and 6 more" in line)
+    named = re.search(r"and 6 more(?: \(p\. (\d)\))?: Every reason", line)
+    assert named is not None
+    assert "Reason 8." in sheets[int(named[1] or 2) - 2]
+    assert bool(named[1]) == (engine == WEASYPRINT)  # Chromium 156 counts no other page
 
 
 def test_what_another_review_left_is_not_printed(tmp_path: Path) -> None:
@@ -279,11 +310,87 @@ def test_what_hangs_is_ended_with_all_that_it_started(
         print_report(report(tmp_path / "w47"), engine="chromium")
     child, room = ((tmp_path / name).read_text("utf-8").strip() for name in ("child", "room"))
     assert not Path(room).exists()
-    stat = Path("/proc") / child / "stat"
-    until = time.monotonic() + 20
-    while stat.exists() and stat.read_text("utf-8").split()[2] != "Z":
-        assert time.monotonic() < until, "the child lives"
+    _wait_until_gone(child)
+
+
+@pytest.mark.slow
+def test_a_killed_command_leaves_nothing_that_prints(tmp_path: Path) -> None:
+    """SIGKILL of `rollout slides`: the browser goes, and what it started in another session."""
+    program = tmp_path / "chrome"
+    program.write_text(f"#!/bin/sh\nsetsid sleep 300 &\necho $! > {tmp_path}/child\n"
+                       f"echo $$ > {tmp_path}/browser\nsleep 300\n", encoding="utf-8")  # fmt: skip
+    program.chmod(0o755)
+    command = [sys.executable, "-m", "rolloutlib", "slides", str(report(tmp_path / "w47"))]
+    own = os.environ | {"ROLLOUT_CHROMIUM": str(program), "TMPDIR": str(tmp_path)}
+    running = subprocess.Popen(command, env=own)
+    pids = [_pid_in(tmp_path / name) for name in ("browser", "child")]
+    running.kill()
+    running.wait()
+    for pid in pids:
+        _wait_until_gone(pid)
+
+
+def _pid_in(path: Path) -> str:
+    until = time.monotonic() + 60
+    while not (path.is_file() and (pid := path.read_text("utf-8").strip())):
+        assert time.monotonic() < until, "nothing was started"
         time.sleep(0.02)
+    return pid
+
+
+def _wait_until_gone(pid: str) -> None:
+    stat = Path("/proc") / pid / "stat"
+    until = time.monotonic() + 20
+    with suppress(FileNotFoundError, ProcessLookupError):
+        while stat.read_text("utf-8").split()[2] != "Z":
+            assert time.monotonic() < until, "it lives"
+            time.sleep(0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.usefixtures("chromium")
+def test_a_long_temporary_folder_is_no_hindrance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chromium's sockets lie in a short folder of their own, which goes, too."""
+    deep = tmp_path / ("d" * 100) / ("e" * 100)
+    deep.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    assert "Chromium" in str(print_report(report(tmp_path / "w47"), engine="chromium").by)
+    assert [*deep.iterdir()] == []
+
+
+@pytest.mark.slow
+def test_whoever_printed_instead_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A Chromium of the path that fails is told beside what printed; a named one is tried alone."""
+    folder = report(tmp_path / "w47")
+    (tmp_path / "chromium").symlink_to("/bin/false")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("ROLLOUT_CHROMIUM", raising=False)
+    assert main(["slides", str(folder)]) == 0
+    shown = capsys.readouterr()
+    assert "(printed by WeasyPrint)" in shown.out
+    assert re.search(r"Chromium \S+/chromium.* made none \(exit code 1.*WeasyPrint", shown.err)
+    monkeypatch.setenv("ROLLOUT_CHROMIUM", "/bin/false")
+    (folder / "review.pdf").unlink()
+    assert main(["slides", str(folder)]) == 1
+    assert "no PDF was made: Chromium /bin/false" in capsys.readouterr().err
+    assert not (folder / "review.pdf").exists()
+
+
+def test_a_temporary_folder_without_room_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sentence names the folder that takes no file, and TMPDIR."""
+    (tmp_path / "taken").touch()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "taken"))
+    assert main(["slides", str(report(tmp_path / "w47")), "--by", "weasyprint"]) == 1
+    told_of = capsys.readouterr().err
+    assert f"the temporary folder {tmp_path}/taken takes no files to print from" in told_of
+    assert "TMPDIR" in told_of
 
 
 def test_no_text_ends_the_string_of_a_stylesheet() -> None:
