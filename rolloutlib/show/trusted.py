@@ -6,14 +6,14 @@ import sqlite3
 from importlib import import_module
 from logging import NullHandler, getLogger
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 READ_ONLY: Final = 0o444
 
-__all__ = ["as_it_ran", "keep_as_it_ran", "trust"]
+__all__ = ["as_it_ran", "trust"]
 
 
 def as_it_ran(notebook: Path) -> None:
@@ -23,22 +23,6 @@ def as_it_ran(notebook: Path) -> None:
     """
     trust(notebook)
     notebook.chmod(READ_ONLY)
-
-
-def keep_as_it_ran(*, path: str, contents_manager: Any, **_: object) -> None:  # noqa: ANN401
-    """Refuse to save over what is read-only, also to root: the hook of `make lab`.
-
-    Args:
-        path: of the file to be saved, as the server names it.
-        contents_manager: knows the server's root.
-
-    Raises:
-        tornado.web.HTTPError: JupyterLab shows its sentence.
-    """
-    file = Path(contents_manager.root_dir, path)
-    if file.is_file() and not file.stat().st_mode & 0o222:
-        why = "is as its run left it; save what you changed under another name (File, Save As)"
-        raise import_module("tornado.web").HTTPError(403, f"{file.name} {why}")
 
 
 def trust(notebook: Path) -> bool:

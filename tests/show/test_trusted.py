@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
-from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
 from nbformat.sign import NotebookNotary
 from tornado.web import HTTPError
 
-from rolloutlib.show.trusted import as_it_ran, keep_as_it_ran, trust
+from rolloutlib.show.lab import Workbook
+from rolloutlib.show.trusted import as_it_ran, trust
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,14 +79,17 @@ def test_no_home_stops_nothing(notebook: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_jupyter_saves_over_nothing_that_a_run_left(notebook: Path, jupyter: Path) -> None:
-    """The hook of `make lab` refuses read-only files by their mode, so to root too; others pass."""
-    manager = SimpleNamespace(root_dir=str(notebook.parent))
-    keep_as_it_ran(path="review.ipynb", contents_manager=manager, model={})
-    keep_as_it_ran(path="new.ipynb", contents_manager=manager, model={})
+    """The server of `make lab` calls such a file read-only, to root too, and refuses to save it."""
+    manager: Any = Workbook(root_dir=str(notebook.parent))
+    text = {"type": "file", "format": "text", "content": "mine"}
+    model = asyncio.run(manager.save(text, "new.txt"))
+    assert model["writable"]
+    assert asyncio.run(manager.get("review.ipynb", content=False))["writable"]
     as_it_ran(notebook)
+    assert not asyncio.run(manager.get("review.ipynb", content=False))["writable"]
     with pytest.raises(
         HTTPError, match=r"review\.ipynb is as its run left it; save .*File, Save As"
     ):
-        keep_as_it_ran(path="review.ipynb", contents_manager=manager, model={})
+        asyncio.run(manager.save(text, "review.ipynb"))
     assert opens_trusted(notebook)
     shutil.rmtree(jupyter)
