@@ -181,28 +181,28 @@ def _change(gate: GateResult, part: Segment) -> str:
 @spoken
 def evidence_by_stage(review: Review) -> Html:
     """Show gate by gate what each stage's samples say, and all of them together."""
-    carried = [_carried(one) for one in review.carried if one.why is None]
-    told = bullets([*carried, *not_carried(review)],
+    carried = [_carried(stage) for stage in review.carried if stage.why is None]
+    notes = bullets([*carried, *not_carried(review)],
                    say("Only this stage's own samples count here."))  # fmt: skip
-    numbers = sorted({one.stage for gate in review.gates for one in gate.stages}, reverse=True)
+    numbers = sorted({each.stage for gate in review.gates for each in gate.stages}, reverse=True)
     if not numbers:
-        return told
+        return notes
     heads = [say("Stage {number}", number=each) for each in numbers]
     rows = [_stages(gate, numbers) for gate in review.gates]
-    return joined(told, table((say("Gate"), *heads, say("All, with bounds")), rows))
+    return joined(notes, table((say("Gate"), *heads, say("All, with bounds")), rows))
 
 
-def _carried(one: CarriedStage) -> Sentence:
+def _carried(stage: CarriedStage) -> Sentence:
     return say(
         "Stage {stage} counts too: the same candidate, {control} and {treatment} samples "
         "({source}).",
-        stage=one.stage, source=plain(one.source, LABEL), control=f"{one.control:,}",
-        treatment=f"{one.treatment:,}",
+        stage=stage.stage, source=plain(stage.source, LABEL), control=f"{stage.control:,}",
+        treatment=f"{stage.treatment:,}",
     )  # fmt: skip
 
 
 def _stages(gate: GateResult, numbers: list[int]) -> Row:
-    by_stage = {one.stage: one for one in gate.stages}
+    by_stage = {evidence.stage: evidence for evidence in gate.stages}
     cells = [number(alone(gate, by_stage[each]) if each in by_stage else "–") for each in numbers]
     name = Cell(translate(gate.title), (gate.subject,) if gate.subject else ())
     return Row((name, *cells, number(whole(gate, gate.evidence))))

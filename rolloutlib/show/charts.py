@@ -114,7 +114,7 @@ def _forest_spec(rows: list[Spec], width: int) -> Spec:
     small, n = width < WIDE, len(rows)
     grid = Grid(n, NARROW, 94, 30, 10, NARROW - 10) if small else Grid(n, WIDE, 50, 40, 225, 545)
     rows = [row | _places(row, grid, small=small) for row in rows]
-    here, empty = [row for row in rows if "x" in row], [row for row in rows if "x" not in row]
+    full, empty = [row for row in rows if "x" in row], [row for row in rows if "x" not in row]
     at, side = (0, NARROW) if small else (grid.right + 16, grid.right + 16)
     own, span = {"color": "color"}, {"y": "top", "y2": "end"}
     point = {"x": "x", "y": "row", "shape": "shape"}
@@ -127,21 +127,21 @@ def _forest_spec(rows: list[Spec], width: int) -> Spec:
         layer(sides, "rect", at=block | own, opacity=1),
         layer([row | {"a": -1, "b": 1} for row in empty], "rect", at=block | span,
               color="#f2f3f5", opacity=1),
-        layer([row for row in here if row["plan"]], "rule", at=tick, strokeDash=[3, 2], color=SOFT),
-        layer([row | {"a": 0} for row in here], "rule", at={"x": "a"} | span, color=INK,
+        layer([row for row in full if row["plan"]], "rule", at=tick, strokeDash=[3, 2], color=SOFT),
+        layer([row | {"a": 0} for row in full], "rule", at={"x": "a"} | span, color=INK,
               strokeWidth=1.5),
-        layer(here, "rule", at=bar | {"x2": "best"}, strokeWidth=2.5),
-        layer(here, "rule", at=bar | {"x2": "x"}, strokeWidth=7),
-        dots(here, point, color="white", size=190),
-        dots(here, point | own, size=100),
-        text(here, "arrow", grid.left + 8),
+        layer(full, "rule", at=bar | {"x2": "best"}, strokeWidth=2.5),
+        layer(full, "rule", at=bar | {"x2": "x"}, strokeWidth=7),
+        dots(full, point, color="white", size=190),
+        dots(full, point | own, size=100),
+        text(full, "arrow", grid.left + 8),
         text(rows, "title", 0, "title_y", fontWeight=600, fontSize=14),
         text(rows, "subject", 0, "subject_y", color=SOFT, fontSize=12,
               limit=NARROW if small else 215),
         text(empty, "why", grid.left + 10, color=SOFT, fontSize=12, limit=room),
         text(rows, "verdict", grid.width, "verdict_y", align="right", fontWeight=600,
               fontSize=14, hue="color"),
-        text(here, "estimate", at, "estimate_y", fontSize=size),
+        text(full, "estimate", at, "estimate_y", fontSize=size),
         text(rows, "limit", side, "limit_y", align=edge, color=SOFT, fontSize=12),
         *_heads(grid),
     ], (-1, 1), None)  # fmt: skip

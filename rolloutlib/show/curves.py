@@ -137,7 +137,7 @@ def _ecdf_chart(
     height = 250 if small else 300
     x = _ecdf_x(curves, title, [mark.value for mark in marks], small=small)
     y = axis("Y", "y", (0, 1), title=share, format=".0%", values=[0, 0.25, 0.5, 0.75, 0.95])
-    seen = {"arm": say("Arm"), "value": title, "share": share, "n": say("Samples")}
+    tip = {"arm": say("Arm"), "value": title, "share": share, "n": say("Samples")}
     layers = [
         mark("rule", {"x": x}, [{"x": line.value} for line in marks], color=INK, strokeDash=[5, 3],
              clip=True),
@@ -150,8 +150,8 @@ def _ecdf_chart(
     at = {"x": x, "y": y, "color": arm_color(names, width)}
     layers += [
         mark("line", at, rows, interpolate="step-after", strokeWidth=2.2, clip=True),
-        mark("point", at, rows, tip=seen, opacity=0, size=160, clip=True),
-        mark("point", at, ends, tip=seen, size=90, stroke="white", clip=True),
+        mark("point", at, rows, tip=tip, opacity=0, size=160, clip=True),
+        mark("point", at, ends, tip=tip, size=90, stroke="white", clip=True),
     ]
     return plot(layers, width - AXES_WIDE, height)
 
@@ -207,12 +207,13 @@ def pass_rate_by_run(review: Review) -> Figure | Note:
     if not runs:
         return Note(str(say("No run tells its pass rate.")))
     arms = (review.control, review.treatment)
-    wanted = max((gate.plan.runs_wanted for gate in review.gates), default=0)
+    runs_wanted = max((gate.plan.runs_wanted for gate in review.gates), default=0)
     averaged = [sum(run.averaged for run in runs if run.arm == arm) for arm in arms]
     caption = say(
         "Filled dots are the runs that the plan averages ({wanted} an arm); {control} has {first} "
         "of them, {treatment} {second}.",
-        wanted=wanted, control=arms[0], first=averaged[0], treatment=arms[1], second=averaged[1],
+        wanted=runs_wanted, control=arms[0], first=averaged[0], treatment=arms[1],
+        second=averaged[1],
     )  # fmt: skip
     few = say(
         "{what} That is too few: one run's luck can look like an effect, so the plan's rule "
@@ -226,9 +227,9 @@ def pass_rate_by_run(review: Review) -> Figure | Note:
     )  # fmt: skip
     rates = ", ".join(f"{run.arm} {show(run.pass_rate, 'proportion')}" for run in runs)
     alt = say("Pass rate of every run: {rates}.", rates=rates)
-    enough = min(averaged) >= wanted
-    told = steady if enough else few
-    return figure(lambda width: _runs_chart(runs, arms, width), alt, told, zoom=("x", "y"))
+    enough = min(averaged) >= runs_wanted
+    text = steady if enough else few
+    return figure(lambda width: _runs_chart(runs, arms, width), alt, text, zoom=("x", "y"))
 
 
 def _runs_chart(runs: Sequence[RunRow], arms: tuple[str, str], width: int) -> Drawn:

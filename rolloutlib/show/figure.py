@@ -126,8 +126,8 @@ class Figures:
     charts: tuple[Figure, ...]
 
     def _ipython_display_(self) -> None:
-        for one in self.charts:
-            one.show()
+        for drawing in self.charts:
+            drawing.show()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ def _renamed(part: Spec, names: dict[str, str]) -> Spec:
     if "data" in part:
         part = part | {"data": {"name": names[part["data"]["name"]]}}
     inner = {
-        name: [_renamed(one, names) for one in part[name]]
+        name: [_renamed(layer, names) for layer in part[name]]
         for name in ("layer", "hconcat", "vconcat")
         if name in part
     }
@@ -189,7 +189,9 @@ def _renamed(part: Spec, names: dict[str, str]) -> Spec:
 def _still(part: Any) -> Any:  # noqa: ANN401 -- any part of a specification
     """Return a specification without what only a pointer reaches: tooltips, zoom, hidden marks."""
     if isinstance(part, list):
-        return [_still(one) for one in cast("list[Any]", part) if not _for_pointers(one)]
+        return [
+            _still(element) for element in cast("list[Any]", part) if not _for_pointers(element)
+        ]
     if not isinstance(part, dict):
         return part
     return {

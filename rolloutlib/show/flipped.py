@@ -49,9 +49,9 @@ def worst_answers(judged: Judged) -> Html | Note:
     return joined(bullets(_about(judged, answers)), table(head, rows, kind="answers"), code)
 
 
-def _about(judged: Judged, found: Flipped) -> list[Sentence]:
+def _about(judged: Judged, flips: Flipped) -> list[Sentence]:
     """Say what is shown, of how many, and what is left out."""
-    behind, gate = found.behind, found.gate
+    behind, gate = flips.behind, flips.gate
     if behind is None or gate is None:
         return []
     counts = {name: f"{n:,}" for name, n in behind.counts.items()}
@@ -61,9 +61,9 @@ def _about(judged: Judged, found: Flipped) -> list[Sentence]:
         gate=translate(gate.title), worse=counts["worse"], every=counts["all"],
         better=counts["better"], shown=f"{behind.rows.num_rows:,}",
     )]  # fmt: skip
-    if found.conditions:
+    if flips.conditions:
         sentences.append(say("Only {slice}: there the review finds a loss.",
-                        slice=is_in(found.conditions)))  # fmt: skip
+                        slice=is_in(flips.conditions)))  # fmt: skip
     if behind.counts["one arm"]:
         sentences.append(say("{n} prompts have a value in one arm only.", n=counts["one arm"]))
     if judged.review.carried:
@@ -91,8 +91,8 @@ def is_in(conditions: Sequence[Condition]) -> str:
 def _row(gate: GateResult, row: Mapping[str, Any], kinds: Sequence[str]) -> Row:
     """Show a prompt, what it is told apart by, and both answers."""
     values = [plain(str(row[name]), LABEL) for name in kinds if row.get(name)]
-    asked = row.get("prompt_text")
-    prompt = Cell(plain(row["prompt_id"], LABEL), (*values, *_text(asked)))
+    prompt_text = row.get("prompt_text")
+    prompt = Cell(plain(row["prompt_id"], LABEL), (*values, *_text(prompt_text)))
     return Row((prompt, _answer(gate, row, "control"), _answer(gate, row, "treatment")))
 
 
@@ -139,13 +139,13 @@ def in_python(params: ReviewParams, gate: str, conditions: Sequence[Condition], 
     if params.out:
         opened = f"rl.open({params.out!r})"
     else:
-        given = params.model_dump(exclude_defaults=True, exclude=set(UNKEPT), mode="json")
-        named = {name: value for name, value in given.items() if value is not None}
+        options = params.model_dump(exclude_defaults=True, exclude=set(UNKEPT), mode="json")
+        named = {name: value for name, value in options.items() if value is not None}
         opened = f"rl.review({_keywords(named)})"
     where = {c.column: c.values[0] if len(c.values) == 1 else [*c.values] for c in conditions}
     chosen = f".where({_keywords(where)})" if where else ""
-    asked = _keywords({"gate": gate, "outcome": "worse", "n": total})
-    lines = ("import rolloutlib as rl", f"review = {opened}", f"review{chosen}.samples({asked})")
+    query = _keywords({"gate": gate, "outcome": "worse", "n": total})
+    lines = ("import rolloutlib as rl", f"review = {opened}", f"review{chosen}.samples({query})")
     return "\n".join(plain(line) for line in lines)
 
 

@@ -100,12 +100,12 @@ def last_review(review: Review, params: ReviewParams) -> LastReview:
         return LastReview(_named(path, root), record_at(path), asked=against)
     damaged: list[str] = []
     candidates = sorted(_candidates(review, _places(root, params), damaged, root), reverse=True)
-    for one in candidates:
+    for candidate in candidates:
         with suppress(UsageError):  # its seal or its record cannot be read
-            if lists(bounded_bytes(one.folder / SEAL), REVIEW, one.data):
-                where = _named(one.folder, root)
-                return LastReview(where, decode(one.data), tuple(damaged))
-        damaged.append(_named(one.folder, root))
+            if lists(bounded_bytes(candidate.folder / SEAL), REVIEW, candidate.data):
+                where = _named(candidate.folder, root)
+                return LastReview(where, decode(candidate.data), tuple(damaged))
+        damaged.append(_named(candidate.folder, root))
     return LastReview("", None, tuple(damaged))
 
 
@@ -179,8 +179,8 @@ def _reports(place: Path) -> list[Path]:
 def _end(runs: Iterable[_Run | RunRow]) -> datetime:
     """Return when the newest run was; before all others where no run tells."""
     times = (run.last_at or run.started_at for run in runs)
-    known = [at if at.tzinfo else at.replace(tzinfo=UTC) for at in times if at is not None]
-    return max(known, default=_BEFORE_ALL)
+    moments = [at if at.tzinfo else at.replace(tzinfo=UTC) for at in times if at is not None]
+    return max(moments, default=_BEFORE_ALL)
 
 
 def _named(path: Path, root: Path) -> str:

@@ -39,11 +39,11 @@ def contrast_by_run(review: Review) -> Figure | Note:
         return Note(str(say("No gate has data that could be shown run by run.")))
     drift = min(review.drift, key=_weight)
     gate = next(gate for gate in review.gates if gate.id == drift.gate)
-    moving = [one for one in review.drift if one.worse or one.better] or [drift]
+    moving = [each for each in review.drift if each.worse or each.better] or [drift]
     caption = say(
         "{gate}: each dot is one run, with bounds that take its samples as independent; the blue "
         "line is all runs together, the dashed line what this stage has to prove. {tests}",
-        gate=translate(gate.title), tests=" ".join(sentence(one.why) for one in moving),
+        gate=translate(gate.title), tests=" ".join(sentence(each.why) for each in moving),
     )  # fmt: skip
     points = [show(run.point, gate.evidence_unit, signed=gate.signed) for run in drift.runs]
     alt = say("{gate}, run by run: {rows}.", gate=translate(gate.title),
@@ -139,10 +139,10 @@ def _arms(gate: GateResult, drift: Drift, names: list[str], width: int) -> list[
 
 def _contrast(gate: GateResult, drift: Drift) -> list[alt.Chart]:
     """Draw each run's contrast with its bounds, all runs together, and the stage's limit."""
-    known = [(about, run) for about, run in zip(_about(gate, drift), drift.runs, strict=True)
+    drawn = [(about, run) for about, run in zip(_about(gate, drift), drift.runs, strict=True)
              if run.point is not None]  # fmt: skip
     pooled = gate.evidence.point
-    ends = [end for _, run in known for end in (run.point, run.lower, run.upper)]
+    ends = [end for _, run in drawn for end in (run.point, run.lower, run.upper)]
     values = [v for v in (*ends, pooled, gate.proof_limit) if v is not None]
     low, high = min(values), max(values)
     x, y = _runs_axis(drift), _contrast_axis(gate, values)
@@ -150,7 +150,7 @@ def _contrast(gate: GateResult, drift: Drift) -> list[alt.Chart]:
     rows = [
         about | {"value": run.point, "low": low if run.lower is None else run.lower,
                  "high": high if run.upper is None else run.upper}
-        for about, run in known
+        for about, run in drawn
     ]  # fmt: skip
     turns = [
         {"run": k + 0.5, "text": str(say("stage {number}", number=run.stage))}

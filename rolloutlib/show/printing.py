@@ -244,9 +244,9 @@ def _run(call: Sequence[str], room: Path, by: Phrase | str) -> bytes:
     data = made.read_bytes() if made.is_file() else b""
     if heard.end == "itself" and data.startswith(b"%PDF-") and b"%%EOF" in data[-1024:]:
         return data
-    said = _last(heard.out + heard.err)
+    last_words = _last(heard.out + heard.err)
     raise _Failed(phrase("{by} made none (exit code {code}: {said})", by=by, code=heard.code,
-                         said=said))  # fmt: skip
+                         said=last_words))  # fmt: skip
 
 
 def _last(output: bytes) -> str:

@@ -156,8 +156,8 @@ def refusal_of(page: Page, path: str) -> tuple[int, bool]:
         method: 'PUT', body, headers: {'X-XSRFToken': token}});
       return [answer.status, (await answer.text()).includes('is as its run left it')];
     }"""
-    status, told = page.evaluate(script, path)
-    return status, told
+    status, explained = page.evaluate(script, path)
+    return status, explained
 
 
 @contextmanager
