@@ -173,6 +173,18 @@ def test_a_report_opens_offline(
     opened.page.close()
 
 
+@pytest.mark.parametrize("name", ["shipped en", "shipped ko", "en", "ko"])
+def test_the_decision_fits_a_screen(browser: Browser, pages: dict[str, Path], name: str) -> None:
+    """Verdict, gates, open items and signatures end above 900 pixels where a screen is 1,280 wide."""
+    shipped = {f"shipped {lang}": ROOT / "reports/examples" / lang / "review.html"
+               for lang in ("en", "ko")}  # fmt: skip
+    opened = Opened(browser, (pages | shipped)[name], 1280)
+    opened.page.evaluate("window.scrollTo(0, 0)")
+    (end,) = opened.all(".rl-decision", "e => e.getBoundingClientRect().bottom")
+    assert end <= 900
+    opened.page.close()
+
+
 @pytest.mark.parametrize("name", ["ko", "bfcl"])
 def test_korean_is_drawn_with_glyphs(browser: Browser, pages: dict[str, Path], name: str) -> None:
     """Hangul has its own shapes, not the box of a missing glyph.
