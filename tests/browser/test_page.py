@@ -175,7 +175,7 @@ def test_a_report_opens_offline(
 
 @pytest.mark.parametrize("name", ["shipped en", "shipped ko", "en", "ko"])
 def test_the_decision_fits_a_screen(browser: Browser, pages: dict[str, Path], name: str) -> None:
-    """Verdict, gates, open items and signatures end above 900 pixels where a screen is 1,280 wide."""
+    """Verdict, gates, open items and signatures end above 900 pixels on a screen 1,280 wide."""
     shipped = {f"shipped {lang}": ROOT / "reports/examples" / lang / "review.html"
                for lang in ("en", "ko")}  # fmt: skip
     opened = Opened(browser, (pages | shipped)[name], 1280)
