@@ -17,8 +17,8 @@ ABOUT = """\
 Write REPORTS/index.html, one page over every sealed review, watch and comparison below the folder,
 and print its table: what each recommended, on which data, at which look, which decision of the
 ledger stands on it, and every gate over time. Reports that are not as they were sealed are listed
-as such, without a verdict. review, watch, compare, decide and sign renew the page of reports/
-by themselves."""
+as such, without a verdict. Reviews, watches, comparisons, decisions and signatures renew the page
+of reports/ by themselves."""
 EXAMPLES = """\
 examples:
   rollout history
