@@ -21,18 +21,9 @@ from rolloutlib.ledger.durable import Files, overwrite, sweep
 from rolloutlib.phrase import phrase
 from rolloutlib.show.owned import only_writer
 from rolloutlib.show.pages import Section, add_prose, drawn, page, sanitised
-from rolloutlib.show.past import REVIEWED, WATCHED
+from rolloutlib.show.past import INDEX, REVIEWED, WATCHED
 from rolloutlib.show.past_rows import head_of, lines_of, row_of, said_of, verdict_of, wrong_of
-from rolloutlib.show.past_store import (
-    CACHE,
-    INDEX,
-    Drawn,
-    Known,
-    form_now,
-    gather,
-    known_at,
-    newest_first,
-)
+from rolloutlib.show.past_store import CACHE, Drawn, Known, form_now, gather, known_at, newest_first
 from rolloutlib.show.pinned import decisions
 from rolloutlib.show.report import recommendation_word
 from rolloutlib.show.tables import bullets, render, sheet

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COMPARE",
+    "INDEX",
     "NAMELESS",
     "REVIEWED",
     "WATCHED",
@@ -46,6 +47,7 @@ __all__ = [
     "past_of",
 ]
 
+INDEX: Final = "index.html"  # of a folder of reports
 REVIEWED, WATCHED, COMPARE = "review", "watch", "compare"
 _KINDS: Final = {
     "rolloutlib/review@2": REVIEWED, "rolloutlib/watch@1": WATCHED,

@@ -17,18 +17,17 @@ from rolloutlib import __version__
 from rolloutlib.errors import FileError
 from rolloutlib.files import bounded_bytes, shown_path
 from rolloutlib.ledger.seal import NAMES, PAGE, PARAMS, QUARANTINE, REVIEW, SEAL, WATCH, WATCH_PAGE
-from rolloutlib.show.past import NAMELESS, Past, past_at
+from rolloutlib.show.past import INDEX, NAMELESS, Past, past_at
 from rolloutlib.words.sentences import catalogues
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 __all__ = [
-    "CACHE", "DEPTH", "INDEX", "Drawn", "Known", "form_now", "gather", "index_from",
+    "CACHE", "DEPTH", "Drawn", "Known", "form_now", "gather", "index_from",
     "is_elsewhere", "known_at", "newest_first",
 ]  # fmt: skip
 
-INDEX: Final = "index.html"
 CACHE: Final = ".rollout-history.json"
 DEPTH: Final = 4  # folders below the folder of reports: reports/daily/2026-10-29 is the second
 MOST: Final = 20_000  # folders that are looked at
