@@ -100,12 +100,12 @@ def _progress_bar(notebook: Path, cells: int, progress: TextIO | None) -> dict[s
     """Return the settings of a terminal's bar; any other stream gets a line, and none a bar."""
     if progress is None:
         return {}
+    running = str(say("running {notebook}: {n} cells", notebook=notebook.name, n=cells))
     if not progress.isatty():
-        running = say("running {notebook}: {n} cells", notebook=notebook.name, n=cells)
         print(running, file=progress, flush=True)
         return {}
     form = "{desc} {percentage:3.0f}% {bar:30} {elapsed}"
-    return {"file": progress, "bar_format": form, "leave": False}
+    return {"file": progress, "desc": running, "bar_format": form, "leave": False}
 
 
 def parameter_names(notebook: NotebookNode) -> tuple[str, ...]:

@@ -46,6 +46,14 @@ LOGIC = (
 )
 
 
+class Terminal(io.StringIO):
+    """A stream that shows a bar."""
+
+    def isatty(self) -> bool:
+        """Return that somebody looks."""
+        return True
+
+
 def read(path: Path) -> NotebookNode:
     """Read a notebook."""
     return nbformat.read(path, as_version=4)
@@ -136,16 +144,22 @@ def test_a_misspelt_parameter_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.notebooks
 def test_an_error_of_a_cell_is_said_in_the_language_of_the_terminal(tmp_path: Path) -> None:
-    """Template and values come out of the notebook's process, not only the finished English."""
+    """Template and values come out of the notebook's process, not only the finished English.
+
+    So is what the terminal says while it runs.
+    """
     raised = (
         "from rolloutlib.errors import UsageError\n"
         "raise UsageError('{notebook}: there is no such notebook', notebook='x')"
     )
     nbformat.write(made_of(raised), tmp_path / "broken.ipynb")
-    with pytest.raises(UsageError, match="x: there is no such notebook") as caught:
-        run_notebook(tmp_path / "broken.ipynb", {}, tmp_path / "out.ipynb")
+    terminal = Terminal()
+    with speaking("ko"), pytest.raises(UsageError, match="x: there is no such notebook") as caught:
+        run_notebook(tmp_path / "broken.ipynb", {}, tmp_path / "out.ipynb", progress=terminal)
     with speaking("ko"):
         assert translated(caught.value) == "x: 그런 노트북이 없습니다"
+    assert "broken.ipynb 실행 중: 셀" in terminal.getvalue()
+    assert "Executing" not in terminal.getvalue()
 
 
 def test_a_missing_notebook_is_an_error(tmp_path: Path) -> None:
