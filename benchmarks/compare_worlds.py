@@ -93,6 +93,12 @@ WORLDS = (
           gates=("pass_rate",)),
     World("equal, the judge turns 10 % round, 400 labels a file", wrong=False, prompts=1000,
           noise=0.1, labels=400, gates=("pass_rate",)),
+    *(World(f"{prompts // 10} documents of 10 prompts lose alike, and are named", wrong=True,
+            prompts=prompts, loss=0.07, documents=10, named=True)
+      for prompts in (100, 200, 300, 800)),
+    *(World(f"equal, {prompts // 10} named documents of 10 prompts", wrong=False, prompts=prompts,
+            documents=10, named=True)
+      for prompts in (100, 200, 300, 400, 800)),
 )  # fmt: skip
 
 
@@ -133,13 +139,18 @@ def _passes(world: World, shape: tuple[int, ...], rng: np.random.Generator) -> F
     groups = prompts // world.documents
     hit = rng.random((repetitions, groups)) < world.loss / CONTROL
     if world.documents > 1:  # as many fall in all, document by document with their own share
-        share = rng.beta(0.7 * world.loss / CONTROL, 0.7 * (1 - world.loss / CONTROL), hit.shape)
+        share = _shares_lost(world.loss / CONTROL, hit.shape, rng)
         hit = rng.random((repetitions, groups, world.documents)) < share[..., None]
     lost = hit.reshape(repetitions, prompts, 1)
     if world.answers > 1:
         lost = rng.random((repetitions, prompts, world.answers)) < world.loss / CONTROL
     passes[1] &= ~lost
     return passes
+
+
+def _shares_lost(mean: float, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+    """Draw which share of each document falls: of most of them nothing, of some nearly all."""
+    return rng.beta(0.7 * mean, 0.7 * (1 - mean), shape) if mean else np.zeros(shape)
 
 
 def judged(world: World, plan: EvalPlan, repetitions: int, seed: int = 0) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.measure.bounds import floor_of_scores
+from rolloutlib.measure.whole_clusters import icc_of_losses
 from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
@@ -61,10 +62,19 @@ def _at_floor(score: Phrase) -> Name:
 
 def _rao_scott(score: Phrase) -> Name:
     """Name a score bound at the effective sample size that clusters leave."""
-    return lambda arms, _: phrase(
-        "{score} at the effective sample size of {clusters} (Rao & Scott 1992, CR3)",
-        score=score, clusters=_clusters(arms),
-    )  # fmt: skip
+
+    def name(arms: Compared, rules: Evidence) -> Phrase:
+        plain = phrase(
+            "{score} at the effective sample size of {clusters} (Rao & Scott 1992, CR3)",
+            score=score, clusters=_clusters(arms),
+        )  # fmt: skip
+        icc = icc_of_losses(arms, rules)
+        return plain if not icc else phrase(
+            "{method}, widened for skewness (Hall 1992) and for losses of whole clusters that none "
+            "shows (ICC {icc:g})", method=plain, icc=icc,
+        )  # fmt: skip
+
+    return name
 
 
 def clustered_t(arms: Compared, _: Evidence) -> Phrase:

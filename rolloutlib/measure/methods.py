@@ -41,6 +41,7 @@ from rolloutlib.measure.bounds import (
     within,
 )  # fmt: skip
 from rolloutlib.measure.design import Sums
+from rolloutlib.measure.whole_clusters import widened_by_whole
 from rolloutlib.phrase import phrase
 from rolloutlib.stats import clusters, differences, effective, means, pairs, proportions, ratios
 
@@ -164,6 +165,7 @@ def _clustered_rates(arms: Compared, rules: Evidence) -> Inference:
     score = effective.nested_score_difference if nested else effective.crossed_score_difference
     rare = {"confidence": rules.confidence, "icc_floor": floor_of_scores(rules)}
     usual = robust._replace(bounds=score(*clustered(arms), **rare))
+    usual = usual._replace(bounds=widened_by_whole(usual, robust, arms, rules))
     flat = one_sided(arms) | (np.asarray(robust.se) == 0)
     return instead(usual, flat, score_difference, arms, rules)
 

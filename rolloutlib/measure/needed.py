@@ -20,6 +20,7 @@ from rolloutlib.measure.bounds import units_of, whole
 from rolloutlib.measure.design import compared, is_binary, read_design
 from rolloutlib.measure.estimates import first
 from rolloutlib.measure.methods import method_for
+from rolloutlib.measure.whole_clusters import pattern_of_whole
 from rolloutlib.stats import effective, proportions
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def total_for(
     if method.pattern is None and more is None:
         total = _fewest_exact(arms, limit, alternative, rules)
     else:
-        pattern = _pattern(gate, arms, metric, limit, alternative)
+        pattern = _pattern(gate, arms, metric, limit, alternative, rules)
         total = _first(
             lambda units: _power(pattern, units, rules.confidence, more) >= rules.power, 2
         )
@@ -155,7 +156,7 @@ def _groups(
     more = between(arms, gate.contrast, limit)
     if more is None:
         return None
-    pattern, have = _pattern(gate, arms, metric, limit, alternative), first(units_of(arms))
+    pattern, have = _pattern(gate, arms, metric, limit, alternative, rules), first(units_of(arms))
 
     def enough(groups: int) -> bool:
         share = more.groups / groups
@@ -168,11 +169,16 @@ def _groups(
     return None if total is None else Needed(units[more.kind], total, total - more.groups)
 
 
-def _pattern(gate: Gate, arms: Compared, metric: str, limit: float, alternative: float) -> _Pattern:
+def _pattern(
+    gate: Gate, arms: Compared, metric: str, limit: float, alternative: float, rules: Evidence
+) -> _Pattern:
     """Return the method's pattern; of an exact bound its variance at the alternative."""
     method = method_for(gate.contrast, arms, binary=is_binary(metric))
     if method.pattern is not None:
-        return _Pattern(*(first(part) for part in method.pattern(arms, limit, alternative)))
+        pattern = method.pattern(arms, limit, alternative)
+        if gate.contrast == "difference" and is_binary(metric):
+            pattern = pattern_of_whole(pattern, arms, rules)
+        return _Pattern(*map(first, pattern))
     size = first(arms.one.n.sum(axis=-1))
     if arms.repeats:
         counts = arms.one.n[0], whole(arms.one.total[0], arms.one.n[0])

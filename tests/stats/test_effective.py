@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import betabinom, norm
 from scipy.stats import t as student
+from statsmodels.stats.proportion import proportion_confint
 
 from rolloutlib.stats import clusters, differences, effective, inference, means, pairs, proportions
 
@@ -180,3 +181,29 @@ def test_the_floor_of_crossed_clusters() -> None:
         *clusters.side_by_side(n, treated, n, control), icc_floor=0.15
     )
     assert plain.upper < floored.upper < apart.upper
+
+
+def test_losses_that_no_cluster_shows_are_wilsons() -> None:
+    """Without an error the bound is that of 0 of G whole clusters, as statsmodels has it."""
+    alike = inference.ClusterInference(0.0, 0.0, 1e9)
+    for count in (5, 20, 400):
+        widened = effective.with_unseen_losses(
+            inference.Bounds(0.0, 0.0), alike, 1 / count, icc=1.0
+        )
+        expected = proportion_confint(0, count, alpha=0.1, method="wilson")[1]
+        assert (widened.lower, widened.upper) == pytest.approx((-expected, expected), rel=1e-6)
+
+
+def test_losses_that_no_cluster_shows_only_widen() -> None:
+    """The null's own variance balances either end; none is assumed at 0; all is possible stays."""
+    point, icc, share = 0.02, 0.3, np.array([1 / 10, 1 / 40, 1 / 1000])
+    difference = inference.ClusterInference(point, 0.03, 19.0)
+    ends = inference.Bounds(-0.04, 0.08)
+    widened = effective.with_unseen_losses(ends, difference, share, icc=icc)
+    x = point - np.asarray(widened.lower)
+    t = student.ppf(0.95, 19)
+    np.testing.assert_allclose(x**2, 0.06**2 + t**2 * icc * x * (1 - x) * share)
+    np.testing.assert_allclose(np.asarray(widened.upper) - point, x)
+    assert effective.with_unseen_losses(ends, difference, 0.1, icc=0.0) == pytest.approx(ends)
+    nothing = inference.Bounds(-1.0, 1.0)
+    assert effective.with_unseen_losses(nothing, difference, 0.1, icc=icc) == nothing
