@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from rolloutlib.stats._numeric import check_between, check_confidence, floats, last_true, plain
-from rolloutlib.stats.inference import Bounds
+from rolloutlib.stats._numeric import check_between, last_true, plain
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from rolloutlib.stats.inference import ClusterInference
 
 _FARTHEST_Z = 60.0  # beyond it log Φ and x²/2 have said all they can at any alpha above 1e-700
 
@@ -58,24 +56,3 @@ def mixture_rho(variance: float, *, alpha: float = 0.05) -> float:
     check_between("alpha", alpha, 0, 0.5)
     log_term = -2.0 * np.log(2.0 * alpha)
     return float(variance / (log_term + np.log1p(log_term)))
-
-
-def anytime_bounds(inference: ClusterInference, *, rho: float, confidence: float = 0.95) -> Bounds:
-    """Return bounds of a mean that hold at all looks together, however many (asymptotically).
-
-    With information I = 1/se² the sum is point·I and its variance I, so the bound is
-    point -/+ u(I)/I. Infinite when the standard error is 0 or cannot be told.
-
-    Args:
-        inference: the point with its cluster-robust standard error at this look.
-        rho: in units of information; `mixture_rho(1/se²)` at the planned look. The same at every
-            look.
-        confidence: of each bound separately, above one half.
-    """
-    check_confidence(confidence)
-    point, se, _ = floats(*inference)
-    usable = np.isfinite(se) & (se > 0)
-    information = 1.0 / np.where(usable, se, 1.0) ** 2
-    boundary = normal_mixture_one_sided(information, rho=rho, alpha=1.0 - confidence)
-    centre, margin = np.where(usable, point, 0.0), np.where(usable, boundary / information, np.inf)
-    return Bounds(plain(centre - margin), plain(centre + margin))
