@@ -139,6 +139,17 @@ class _Document(NamedTuple):
     def title(self) -> str:
         return self.said.document
 
+    @property
+    def waived(self) -> str | None:
+        """The reason for which nothing of it changes; a word that promises one is none."""
+        reason = self.said.waived
+        return reason if reason and says_something(reason) else None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the entry says anything: a waiver without a reason says nothing of it."""
+        return self.said.reflected or not self.said.waived or self.waived is not None
+
 
 def look_at_documents(check: Check, occasion: Occasion) -> Finding:
     """Every named document says that it reflects the change, is there, and is no longer as it was.
@@ -148,9 +159,8 @@ def look_at_documents(check: Check, occasion: Occasion) -> Finding:
     if read_file(CHANGES, occasion.folder, _MOST) is None:
         return Finding(holds=None, why=because("documents.no_file"))
     changes = _read_changes(occasion.folder / CHANGES)
-    listed = [
-        _document(each, occasion) for each in changes.documents if each.document in check.items
-    ]
+    named = (each for each in changes.documents if each.document in check.items)
+    listed = [each for each in (_document(each, occasion) for each in named) if each.is_told]
     finding = partial(
         Finding,
         files=tuple(dict.fromkeys((CHANGES, *(each.name for each in listed if each.name)))),
@@ -160,16 +170,16 @@ def look_at_documents(check: Check, occasion: Occasion) -> Finding:
         simulated=changes.simulated or any(each.said.simulated for each in listed),
         made_for=() if changes.made_for is None else ((CHANGES, changes.made_for),),
     )
-    required = [each for each in listed if not each.said.waived]
+    required = [each for each in listed if not each.waived]
     if behind := _titles(each for each in required if not each.said.reflected):
         return finding(holds=False, why=because("documents.stale", documents=behind))
-    named = {each.title for each in listed}
-    if missing := tuple(name for name in check.items if name not in named):
+    titles = {each.title for each in listed}
+    if missing := tuple(name for name in check.items if name not in titles):
         return finding(holds=None, why=because("documents.missing", documents=missing))
     if (unlike := _unlike(required, occasion)) is not None:
         return finding(holds=None, why=unlike)
     count = len(check.items)
-    if waived := tuple(f"{each.title} ({each.said.waived})" for each in listed if each.said.waived):
+    if waived := tuple(f"{each.title} ({each.waived})" for each in listed if each.waived):
         why = because("documents.waived", count=count, waived=waived)
         return finding(holds=True, why=why)
     return finding(holds=True, why=because("documents.reflect", count=count))

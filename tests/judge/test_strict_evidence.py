@@ -180,6 +180,8 @@ CHANGES = {
     "text as truth": '- {document: A, path: a.md, reflected: "true"}',
     "a number as truth": "- {document: A, path: a.md, reflected: 1}",
     "a blank waiver": '- {document: A, path: a.md, reflected: false, waived: " "}',
+    "a waiver that is to come": "- {document: A, path: a.md, reflected: false, waived: TBD}",
+    "a waiver of n/a": "- {document: A, path: a.md, reflected: false, waived: 해당 없음}",
     "a waiver of no": "- {document: A, path: a.md, reflected: false, waived: no}",
     "an alias": "- &a {document: A, path: a.md, reflected: true}\n- *a",
     "a tag": "!!python/object:os.system {}",
