@@ -224,13 +224,17 @@ def _titles(documents: Iterable[_Document]) -> tuple[str, ...]:
 
 # --- release notes --------------------------------------------------------------------------------
 
-_MARKS: Final = r"[ \t>*_#|-]{0,40}"  # of Markdown, around a word
+_MARKS: Final = (
+    r"""[ \t>*_#|"'\u201c\u201d\u2018\u2019-]{0,40}"""  # of Markdown and YAML, around a word
+)
 _DATE: Final = re.compile(
     rf"^{_MARKS}(?:date|updated|released?|날짜|일자|작성일){_MARKS}:{_MARKS}(.{{1,200}}?){_MARKS}\r?$",
     re.IGNORECASE | re.MULTILINE,
 )
 _MADE_FOR: Final = re.compile(r"^made_for[ \t]*:.*(?:\n[ \t]+\S.*)*", re.MULTILINE)
-_SIMULATED: Final = re.compile(r"^\s*simulated\s*:\s*true\s*$", re.IGNORECASE | re.MULTILINE)
+_SIMULATED: Final = re.compile(
+    rf"^{_MARKS}simulated{_MARKS}:{_MARKS}true{_MARKS}\r?$", re.IGNORECASE | re.MULTILINE
+)
 
 
 # What a reader of the rendered notes does not see, and code, whose "#" is no heading.

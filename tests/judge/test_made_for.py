@@ -148,6 +148,17 @@ def test_the_digest_of_runs_moves_with_their_numbers() -> None:
         assert runs_digest((RUNS[0], structs.replace(row, **other))) != runs_digest(RUNS)
 
 
+@pytest.mark.parametrize("mark", ['"', "'", "**", ""])
+def test_the_quoted_date_of_a_draft_is_its_date(tmp_path: Path, mark: str) -> None:
+    """As YAML quotes it in the front matter, or Markdown marks it: old notes are old."""
+    folder = notes(tmp_path, f"stage: 2\ndate: {mark}2026-11-19T18:00:00+09:00{mark}")
+    file = folder / "release-notes.md"
+    result = run_checks({"id": NOTES}, folder, now=NOW, newest=NOW, runs=REVIEWED)[0]
+    assert (result.holds, result.why.code) == (None, "evidence.stale")
+    file.write_text(file.read_text("utf-8").replace("date:", f"simulated: {mark}true{mark}\nat:"))
+    assert run_checks({"id": NOTES}, folder, now=NOW, runs=REVIEWED)[0].simulated
+
+
 def test_another_suites_file_is_no_result(tmp_path: Path) -> None:
     """A copy of one suite's file under another name is open; names that the plan lacks are none."""
     both = Check(title="Suites", kind="junit", items=("perf", "contract"))
