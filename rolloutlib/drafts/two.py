@@ -39,6 +39,12 @@ MATERIAL: Final = {
     JUDGE: ("judge", "judgemodel", "judgename", "judgeid", "grader", "gradermodel", "evaluator",
               "evaluatormodel", "채점자", "채점모델", "평가모델"),
     "dataset": ("dataset", "datasetname", "datasetid", "benchmark", "데이터셋"),
+    "dataset_version": ("datasetversion", "datasethash", "datasetrevision", "dataversion",
+                        "데이터셋버전"),
+    "input_hash": ("inputhash", "questionhash", "queryhash", "requesthash"),
+    "expected": ("expected", "expectedoutput", "expectedanswer", "groundtruth", "reference",
+                 "referenceanswer", "gold", "goldanswer", "goldlabel", "targetanswer", "ideal",
+                 "answerkey", "정답", "기대답변"),
     "task": ("task", "taskname", "과제"),
     "filter": ("filter", "filtername"),
     "prompt_version": ("promptversion", "templateversion", "prompthash", "프롬프트버전"),
@@ -46,6 +52,8 @@ MATERIAL: Final = {
     "difficulty": FIELDS["difficulty"],
     "prompt": FIELDS["prompt"],
 }  # fmt: skip
+# Of these, what has to be the same of each prompt in both files, where tables have it.
+SHOWING: Final = ("dataset", "dataset_version", "input_hash", "expected", "task", "prompt_version")
 _UNENDED: Final = frozenset({"draft.unended", "draft.fewer", "draft.unreported"})
 _BOUNDED: Final = "draft.bounded"
 TEMPLATES: Final = frozenset({"prompt", "instruction", "request", "프롬프트", "지시문"})
@@ -242,6 +250,7 @@ def _as_compared(drafted: Drafted, *, one_file: bool) -> SourceSpec:
     """
     spec = drafted.spec
     named = {} if one_file else _candidates(drafted)
+    named = _material(drafted) | named
     segments = {name: ColumnSpec(column=(column,)) for name, column in named.items()}
     changed: dict[str, object] = {"segments": {**spec.segments, **segments}}
     if drafted.draft.tool == TABLE and spec.texts == Texts():
@@ -276,6 +285,26 @@ def _candidates(drafted: Drafted) -> dict[str, str]:
     if JUDGE not in taken and (judge := _judge(drafted)):
         candidates[JUDGE] = judge
     return candidates
+
+
+def _material(drafted: Drafted) -> dict[str, str]:
+    """Return the columns that show whether both ran the same prompts, by the segment that they are.
+
+    One id may be of another prompt in each file: another version of the data set, another order.
+    """
+    if drafted.draft.tool != TABLE:
+        return {}
+    names = {spelling: name for name in SHOWING for spelling in MATERIAL[name]}
+    taken = {column for columns in drafted.spec.named_columns.values() for column in columns}
+    taken |= {segment.column for segment in drafted.spec.segments.values()}
+    shared = [column for column in drafted.peek.columns if column not in taken
+              and all(column in file.columns for file in drafted.peek.files)]  # fmt: skip
+    material: dict[str, str] = {}
+    for column in shared:
+        name = names.get(folded(column.rpartition(".")[2]))
+        if name and name not in drafted.spec.segments and _is_plain(drafted, column):
+            material.setdefault(name, column)
+    return material
 
 
 def _judge(drafted: Drafted) -> str | None:

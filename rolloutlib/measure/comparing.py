@@ -163,7 +163,7 @@ def compare_arms(
         *([] if question.allocates else material.unnamed(measured, pair)),
         *absent(lacking, measured, rules),
         *validity.unnamed(measured.unit, measured.named), *([other_time] if other_time else []),
-        *validity.clusters(measured, runs.source),
+        *validity.clusters(measured, runs.source), *validity.nameless(runs, measured, pair),
     )  # fmt: skip
     return Comparison(
         measured, rules, pair, profile, limits, rows, summaries,

@@ -24,6 +24,7 @@ __all__ = [
     "copies",
     "described",
     "invalid",
+    "nameless",
     "set_aside",
     "spent",
     "unnamed",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 IMBALANCE = 2  # larger arm / smaller, in clusters
+NAMELESS = 0.05  # share of an arm's rows that may be like others and have nothing of their own
 RARE_TROUBLE = 0.01  # share of users that have it, about which nothing is said
 
 
@@ -75,6 +77,20 @@ def unnamed(unit: Unit, named: float) -> list[Reason]:
     unknown.
     """
     return [because("unit.gaps", share=named, unit=unit)] if named < 1 else []
+
+
+def nameless(runs: Runs, measured: Measured, pair: tuple[str, str]) -> list[Reason]:
+    """Return which arms have too many rows that nobody can tell from copies.
+
+    Each counts as a unit of its own, so a table that stands there twice would be twice the
+    evidence.
+    """
+    rows = {arm: (runs.nameless.get(arm, 0), measured.counts[arm].samples) for arm in pair}
+    return [
+        because("data.nameless", arm=arm, rows=count, expected=samples)
+        for arm, (count, samples) in rows.items()
+        if count > NAMELESS * samples
+    ]
 
 
 def clusters(measured: Measured, source: SourceSpec | None) -> list[Reason]:

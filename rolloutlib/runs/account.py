@@ -43,6 +43,8 @@ class FileNote(NamedTuple):
         naming: how its runs got their names if it names none: ``days`` or ``one``.
         cached: those of `copies` that say themselves that they came from a cache.
         told: what its mapping left out or did not find.
+        nameless: rows that nobody can tell from copies, by arm.
+        currencies: what it tells of those of its costs.
     """
 
     copies: dict[str, int]
@@ -50,6 +52,8 @@ class FileNote(NamedTuple):
     naming: str
     cached: dict[str, int] = {}  # noqa: RUF012 -- msgspec gives each its own
     told: tuple[Reason, ...] = ()
+    nameless: dict[str, int] = {}  # noqa: RUF012 -- msgspec gives each its own
+    currencies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ class Runs:
         unknown_words: words for an outcome that nobody knows, each with arm and number of rows.
         copies: rows left out because they repeat others, by arm; they are not quarantined.
         cached: those of `copies` that say themselves that they came from a cache, by arm.
+        nameless: rows like another one in everything and without an id: nobody can tell them from
+            copies, by arm.
         doubts: metric → why its numbers may be in another unit.
         by_day: the source names no run, so that an arm's days are its runs.
         tags_before: by arm, how many samples of runs set aside as an earlier stage carry each tag.
@@ -94,6 +100,7 @@ class Runs:
     unknown_words: tuple[UnknownWord, ...] = ()
     copies: Mapping[str, int] = field(default_factory=dict[str, int])
     cached: Mapping[str, int] = field(default_factory=dict[str, int])
+    nameless: Mapping[str, int] = field(default_factory=dict[str, int])
     doubts: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
     by_day: bool = False
     notes: Mapping[str, FileNote] = field(default_factory=dict[str, "FileNote"])

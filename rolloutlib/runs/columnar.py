@@ -17,6 +17,7 @@ from rolloutlib.errors import RunsError
 from rolloutlib.limits import PATIENT_ROWS
 from rolloutlib.runs.casts import Cast, beside_casts, column_name, own_casts, sample_casts
 from rolloutlib.runs.cells import numeric_columns
+from rolloutlib.runs.currencies import currencies_in_table
 from rolloutlib.runs.database import quoted
 from rolloutlib.runs.decimals import Seen, seen_sql, settled
 from rolloutlib.runs.layouts import IDS, without
@@ -35,7 +36,7 @@ from rolloutlib.runs.run_info import RunInfo, short_digest
 from rolloutlib.runs.templates import is_template, names_provider
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     import duckdb
@@ -60,6 +61,7 @@ class FlatPart(NamedTuple):
         words: words for outcomes that nobody knows.
         numbered: the source has no ids of samples, so that they are its lines.
         beside: the further columns of the relation.
+        currencies: what the file tells of those of its costs.
     """
 
     relation: str
@@ -73,6 +75,7 @@ class FlatPart(NamedTuple):
     beside: tuple[str, ...] = ()
     cached: Mapping[str, int] = {}
     told: tuple[Reason, ...] = ()
+    currencies: Collection[str] = ()
 
 
 def read_columns(
@@ -121,6 +124,7 @@ def read_columns(
         part.sql(kept_runs, runs), _infos(part, kept_runs, spec.constants.stage), tuple(bad),
         read - sum(rows for *_, rows in aside), tuple(aside),
         Counter(part.count_by_arm(copies)) + Counter(cached), words, numbered, part.beside, cached,
+        currencies=currencies_in_table(connection, raw.relation, raw.types, spec),
     )  # fmt: skip
 
 

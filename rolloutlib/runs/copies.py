@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     Marks = NDArray[np.bool_]
     Hashes = NDArray[np.uint64]
 
-__all__ = ["copies_in"]
+__all__ = ["ALIKE", "are_told_apart", "copies_in"]
 
 _NEAR = 5  # steps to each side
 _SURE = 1e-6
@@ -64,7 +64,7 @@ _COMMON = 5  # rows, and times the average, above which a value tells nothing ap
 _SAMPLED = 100_000  # rows that are looked at first
 _OTHERS = {"run_id", "started_at", "sample_id", "seed"}
 _PEOPLE = ("human_passed", "human_score")  # what people say of an answer makes it no other one
-_ALIKE = ("own_id", *(name for name in SCHEMA.names if name not in (*_OTHERS, *_PEOPLE)))
+ALIKE = ("own_id", *(name for name in SCHEMA.names if name not in (*_OTHERS, *_PEOPLE)))
 _WHO = "prompt_id, user_id, own_id"
 _FAILED = "coalesce(status IN ('error', 'timeout'), false)"
 
@@ -97,7 +97,7 @@ def copies_in(
         rows: how many there are.
         extras: further columns, which source.yaml names.
     """
-    columns = (*_ALIKE, *(f'"{name}"' for name in extras))
+    columns = (*ALIKE, *(f'"{name}"' for name in extras))
     parts = max(1, rows // _SAMPLED)
     query = f"""SELECT arm, hash({", ".join(columns)}) AS alike FROM ({samples})
         WHERE latency_ms IS NOT NULL AND hash(latency_ms, score) % {parts} = 0"""
@@ -109,6 +109,15 @@ def copies_in(
         if fingerprint := _fingerprint(connection, of_arm, columns):
             statements.append(_rows_to_leave_out(of_arm, fingerprint, columns))
     return statements
+
+
+def are_told_apart(
+    connection: duckdb.DuckDBPyConnection, samples: str, columns: Sequence[str]
+) -> bool:
+    """Whether the latency of an arm's rows is fine enough to tell them apart."""
+    latency = _cells(connection, samples, "latency_ms", columns)
+    step = _step(latency.value)
+    return step is not None and _is_fine(latency, step)
 
 
 def _fingerprint(

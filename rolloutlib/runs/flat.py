@@ -18,6 +18,7 @@ from rolloutlib.doors.paths import is_path, value_at
 from rolloutlib.errors import RunsError
 from rolloutlib.phrase import phrase, several
 from rolloutlib.runs.cells import numeric_columns
+from rolloutlib.runs.currencies import currencies_in_rows
 from rolloutlib.runs.decimals import seen_in, settled
 from rolloutlib.runs.files import head_of
 from rolloutlib.runs.grouping import FlatRun, Mapped, grouped
@@ -64,6 +65,7 @@ class FlatRuns(NamedTuple):
     words: tuple[UnknownWord, ...]
     cached: Mapping[str, int]
     told: tuple[Reason, ...] = ()
+    currencies: Collection[str] = ()
 
 
 def is_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> bool:
@@ -128,7 +130,8 @@ def read_flat(
     for side in sides:
         words.update({word[:2]: word.rows for word in side.words})
     unknown = tuple(UnknownWord(*key, rows) for key, rows in words.items())
-    account = read, groups.copies, unknown, groups.cached, tuple(reasons)
+    told = tuple(reasons), currencies_in_rows(rows, spec)
+    account = read, groups.copies, unknown, groups.cached, *told
     return FlatRuns(sides[0].spec, groups.runs, bad + groups.bad, *account)
 
 

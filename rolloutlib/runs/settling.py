@@ -19,6 +19,7 @@ from rolloutlib.runs.columnar import DETAILED
 from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.copies import copies_in
 from rolloutlib.runs.gathered import LEFT_OUT
+from rolloutlib.runs.nameless import nameless_in
 from rolloutlib.runs.part import in_runs, moment
 from rolloutlib.runs.quarantine import Quarantined, further_rows, shown
 from rolloutlib.runs.run_info import merged, same_runs, unlike
@@ -46,6 +47,7 @@ class Settled(NamedTuple):
         relation: their samples.
         copies: rows left out as copies, by file and arm.
         cached: those of them that came from a cache.
+        nameless: rows that nobody can tell from copies, by file and arm.
     """
 
     relation: duckdb.DuckDBPyRelation
@@ -53,6 +55,7 @@ class Settled(NamedTuple):
     bad: list[Quarantined]
     copies: Counter[tuple[str, str]]
     cached: Counter[tuple[str, str]]
+    nameless: Counter[tuple[str, str]]
 
 
 def settle(gathered: Gathered) -> Settled:
@@ -84,7 +87,7 @@ def settle(gathered: Gathered) -> Settled:
             copies[gathered.file_at(place), arm] += rows
     relation = gathered.relation()
     infos = recounted(infos, relation) if left else tuple(infos)
-    return Settled(relation, infos, bad, copies, cached)
+    return Settled(relation, infos, bad, copies, cached, _nameless(gathered))
 
 
 def _cached(gathered: Gathered) -> Counter[tuple[str, str]]:
@@ -97,6 +100,16 @@ def _cached(gathered: Gathered) -> Counter[tuple[str, str]]:
     rows: Counter[tuple[str, str]] = Counter()
     for (place, arm, _, _), count in gathered.left_out().items():
         rows[gathered.file_at(place), arm] += count
+    return rows
+
+
+def _nameless(gathered: Gathered) -> Counter[tuple[str, str]]:
+    """Count the rows that nobody can tell from copies, by file and arm, where samples lack ids."""
+    rows: Counter[tuple[str, str]] = Counter()
+    if gathered.numbered:
+        kept = gathered.kept()
+        for place, arm, count in nameless_in(gathered.connection, kept, gathered.extras):
+            rows[gathered.file_at(place), arm] += count
     return rows
 
 

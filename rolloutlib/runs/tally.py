@@ -13,6 +13,7 @@ from rolloutlib.files import shown_path
 from rolloutlib.phrase import phrase, several
 from rolloutlib.reason import because
 from rolloutlib.runs.account import FileNote, Runs, failed_calls, later_rows, odd_runs
+from rolloutlib.runs.currencies import check_currencies, currencies_in_json
 from rolloutlib.runs.doubts import by_metric, doubts
 from rolloutlib.runs.evidence import RefusedError, check_evidence
 from rolloutlib.runs.files import META_NAME
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
     from rolloutlib.runs.run_info import RunInfo
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["ENVELOPES", "Aside", "Tally", "all_cached", "all_copies", "all_words"]
-__all__ += ["naming_reasons"]
+__all__ = ["ENVELOPES", "Aside", "Tally", "all_cached", "all_copies", "all_nameless"]
+__all__ += ["all_words", "naming_reasons"]
 
 _NO_DATA = {".md", ".rst", ".yaml", ".yml", ".py", ".ipynb", ".html", ".png", ".svg", ".pdf"}
 _ABOUT = ("readme", "licen", "copying", "notice", "changelog")  # how names of no data begin
@@ -64,7 +65,9 @@ class Tally:
         read: rows by file.
         copies: rows left out because they repeat others, by file and arm.
         cached: those of them that came from a cache.
+        nameless: rows that nobody can tell from copies, by file and arm.
         words: rows by file, word for an outcome that nobody knows, and arm.
+        currencies: by file, what it tells of those of its costs.
         naming: by file, how runs got their names where the source names none: `days` or `one`.
         unread: files that nothing read.
         stamps: files that the engine reads again, whenever rows are asked for.
@@ -82,7 +85,9 @@ class Tally:
         default_factory=lambda: defaultdict(Counter[tuple[str, "str | None"]])
     )
     cached: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    nameless: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     naming: dict[str, str] = field(default_factory=dict[str, str])
+    currencies: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     unread: list[str] = field(default_factory=list[str])
     stamps: list[Stamp] = field(default_factory=list["Stamp"])
     told: dict[str, tuple[Reason, ...]] = field(default_factory=dict[str, "tuple[Reason, ...]"])
@@ -140,6 +145,8 @@ class Tally:
             if row.field == "status" and value.startswith("'"):
                 self.words[row.file][value[1:-1], info.arm] += row.rows
         self.failed.extend(replace(row, arm=info.arm) for row in failed_calls(opened))
+        if currencies := currencies_in_json(opened.unit.data):
+            self.currencies[info.file] = self.currencies.get(info.file, set()) | currencies
 
     def add(self, file: str, spec: SourceSpec, read: int, gave: FlatPart | FlatRuns) -> None:
         """Book a flat file: the rows that count as read, and all else that it gave."""
@@ -150,6 +157,7 @@ class Tally:
         for unknown in gave.words:
             self.words[file][unknown.word, unknown.arm] += unknown.rows
         self.told |= {file: gave.told} if gave.told else {}
+        self.currencies |= {file: {*gave.currencies}} if gave.currencies else {}
         if "run_id" not in spec.mapped and spec.constants.run_id is None:
             dated = "started_at" in spec.mapped or spec.constants.started_at is not None
             self.naming[file] = "days" if dated else "one"
@@ -165,15 +173,18 @@ class Tally:
         self.bad.extend(settled.bad)
         self.copies.update(settled.copies)
         self.cached.update(settled.cached)
+        self.nameless.update(settled.nameless)
         others, later = (self.set_aside(reason) for reason in ("other_stage", "after_as_of"))
         names = {(info.arm, info.run_id) for info in settled.infos}
         rows_later = sum(rows for run, rows in later.items() if run in names)
-        files = self.notes()
+        inputs, files = self.inputs(), self.notes()
+        check_currencies({file.name: files[file.name].currencies for file in inputs
+                          if file.kept and file.name in files})  # fmt: skip
         unread = tuple(sorted({*ignored, *self.unread}))
         return Runs(
             relation=relation,
             runs=_as_told(settled.infos, spec),
-            inputs=self.inputs(),
+            inputs=inputs,
             quarantined=tuple(self.bad),
             failed=tuple(self.failed),
             other_stage=len(others.keys() - later.keys()),
@@ -184,6 +195,7 @@ class Tally:
             unknown_words=all_words(files.values()),
             copies=all_copies(files.values()),
             cached=all_cached(files.values()),
+            nameless=all_nameless(files.values()),
             doubts=by_metric(doubts(relation, spec)),
             by_day="days" in self.naming.values(),
             notes=files,
@@ -211,15 +223,17 @@ class Tally:
 
     def notes(self) -> dict[str, FileNote]:
         """Tell each file's copies, unknown words and how its runs got their names."""
-        copies, cached = (_by_file(rows) for rows in (self.copies, self.cached))
+        counts = (self.copies, self.cached, self.nameless)
+        copies, cached, nameless = (_by_file(rows) for rows in counts)
         words = {
             file: tuple(UnknownWord(*key, rows) for key, rows in of.items())
             for file, of in self.words.items()
         }
-        files = (copies, words, self.naming, self.told)
+        files = (copies, words, self.naming, self.told, nameless, self.currencies)
         return {
             file: FileNote(copies.get(file, {}), words.get(file, ()), self.naming.get(file, ""),
-                           cached.get(file, {}), self.told.get(file, ()))
+                           cached.get(file, {}), self.told.get(file, ()), nameless.get(file, {}),
+                           tuple(sorted(self.currencies.get(file, ()))))
             for file in sorted(set[str]().union(*files))
         }  # fmt: skip
 
@@ -284,6 +298,11 @@ def _by_file(rows: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
         if count:
             files[file][arm] = count
     return files
+
+
+def all_nameless(notes: Iterable[FileNote]) -> dict[str, int]:
+    """Add up the rows of several files that nobody can tell from copies, by arm."""
+    return _summed(note.nameless for note in notes)
 
 
 def all_words(notes: Iterable[FileNote]) -> tuple[UnknownWord, ...]:

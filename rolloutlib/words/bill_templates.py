@@ -28,4 +28,9 @@ BILLS: Final = {
         "{rows:,} answers of arm {arm} came from a cache: they are copies of earlier ones and were "
         "left out; to measure them, ask again without the cache."
     ),
+    "data.nameless": (
+        "{rows:,} of {expected:,} rows of arm {arm} are like another one in everything and have no "
+        "id, so nobody can tell them from copies, and no gate may pass; map sample_id or prompt_id "
+        "in source.yaml."
+    ),
 }

@@ -517,3 +517,27 @@ def test_a_plan_that_asks_for_a_stage_is_refused(
     plan.write_text(SHIPPED.read_text("utf-8").replace(*edit), "utf-8")
     with pytest.raises(UsageError, match=message):
         load_eval_plan(plan)
+
+
+@pytest.mark.parametrize(
+    ("column", "named"),
+    [
+        ("expected_output", "expected"),
+        ("dataset_version", "dataset_version"),
+        pytest.param("input_hash", "input_hash", marks=seldom),
+        pytest.param("정답", "expected", marks=seldom),
+    ],
+)
+@pytest.mark.usefixtures("empty")
+def test_one_id_of_two_prompts_makes_no_pair(column: str, named: str) -> None:
+    """Files that name prompts by numbers alone are unlike where a column beside them shows it."""
+    shift = 0 if column == "dataset_version" else 7
+    first, second = (
+        [{"question_id": row["question_id"], "passed": row["passed"], column: cell(n, version)}
+         for n, row in enumerate(rows_of(version))]
+        for version in (1, 2)
+        for cell in [lambda n, version: f"v{version}" if not shift else f"e{n + shift * version}"]
+    )  # fmt: skip
+    code, review = compared(first, second)
+    unlike = [why for why in review["reasons"] if why["code"] == "material.unlike"]
+    assert (code, [why["facts"]["named"] for why in unlike]) == (10, [named])

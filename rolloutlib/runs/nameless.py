@@ -1,0 +1,56 @@
+"""Rows that nobody can tell from copies: like another one in everything, with nothing of their own.
+
+What stands twice under an id, `settling` sees, and by its latency, `copies`. Of users, prompts and
+clusters there are no more if their rows stand twice, so that no bound gets narrower. What is left
+are rows of which each counts as a unit of its own: twice the same table would be twice the
+evidence. How many there are is told; measuring decides what they may prove.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# (duckdb carries few types)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rolloutlib.runs.copies import ALIKE, are_told_apart
+from rolloutlib.runs.database import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import duckdb
+
+__all__ = ["nameless_in"]
+
+_NOTHING_OWN = "coalesce(own_id, prompt_id, user_id, cluster) IS NULL"
+# Failed calls that tell no latency are alike wherever the others have one.
+_UNTIMED = "latency_ms IS NULL AND NOT coalesce(status IN ('error', 'timeout'), false)"
+
+
+def nameless_in(
+    connection: duckdb.DuckDBPyConnection, samples: str, extras: Iterable[str] = ()
+) -> list[tuple[int, str, int]]:
+    """Count the rows that nobody can tell from copies: (place of the first of them, arm, rows).
+
+    Of rows that are alike all but one are counted.
+
+    Args:
+        connection: the engine that holds or reaches the samples.
+        samples: SQL of the samples, with `place` and `own_id` beside the columns of the one table.
+        extras: further columns, which source.yaml names.
+    """
+    columns = (*ALIKE, *(f'"{name}"' for name in extras))
+    alike = f"""SELECT arm, min(place) AS place, bool_and({_UNTIMED}) AS untimed,
+        count(*) - 1 AS more FROM ({samples}) WHERE {_NOTHING_OWN}
+        GROUP BY arm, hash({", ".join(columns)}, started_at)"""
+    untimed = "coalesce(sum(more) FILTER (untimed), 0)::BIGINT"
+    query = f"""SELECT arm, place, sum(more)::BIGINT, {untimed}
+        FROM ({alike}) GROUP BY arm, place HAVING sum(more) > 0 ORDER BY arm, place"""
+    counts: list[tuple[int, str, int]] = []
+    timed: dict[str, bool] = {}
+    for arm, place, rows, rows_untimed in connection.execute(query).fetchall():
+        if arm not in timed:
+            of_arm = f"SELECT * FROM ({samples}) WHERE arm = {quoted(arm)}"
+            timed[arm] = are_told_apart(connection, of_arm, columns)
+        counts.append((place, arm, rows_untimed if timed[arm] else rows))
+    return [count for count in counts if count[-1]]

@@ -1,0 +1,99 @@
+"""Costs in several currencies are refused, never added up."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rolloutlib.errors import RunsError
+from rolloutlib.measure.store import ingest, load
+from rolloutlib.measure.stored import read_store
+from rolloutlib.runs import Runs, read_runs
+from tests.measure.store_runs import PLAN
+from tests.runs.test_runs import run, sample
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COSTS = "columns: {arm: arm, passed: ok, cost: cost}\n"
+NESTED = COSTS.replace("cost: cost", "cost: usage.cost")
+WIDE = """columns: {prompt_id: q}
+wide:
+  old: {passed: ok_a, cost: cost_usd}
+  new: {passed: ok_b, cost: costKRW}
+"""
+HEAD = "arm,ok,cost,currency\n"
+
+
+def nested(arm: str, currency: str) -> str:
+    """Return a record whose cost and currency stand side by side."""
+    return json.dumps({"arm": arm, "ok": True, "usage": {"cost": 1, "currency": currency}})
+
+
+SEVERAL = {  # source.yaml, files
+    "a column": (COSTS, {"t.csv": f"{HEAD}old,true,1,USD\nnew,true,27,KRW\n"}),
+    "signs": (COSTS, {"t.csv": f"{HEAD}old,true,1,$\nnew,true,27,₩\n"}),
+    "two files": (COSTS, {"a.csv": f"{HEAD}old,true,1,USD\n", "b.csv": f"{HEAD}new,true,27,won\n"}),
+    "our own names": ("", {"t.csv": "arm,passed,cost,Currency Code\na,true,1,USD\nb,true,2,KRW\n"}),
+    "beside a path": (NESTED, {"t.jsonl": f"{nested('old', 'USD')}\n{nested('new', 'KRW')}\n"}),
+    "names of columns": (WIDE, {"t.csv": "q,ok_a,ok_b,cost_usd,costKRW\n1,true,true,1,27\n"}),
+    "run envelopes": ("", {"t.jsonl": "\n".join(
+        json.dumps(run(f"r{n}", sample(n, cost=1.0), arm=arm, currency=currency))
+        for n, (arm, currency) in enumerate([("control", "USD"), ("treatment", "KRW")])
+    )}),
+    "their samples": ("", {"t.jsonl": json.dumps(run(
+        "r", sample(1, cost=1.0, currency="USD"), sample(2, cost=2.0, currency="KRW")
+    ))}),
+}  # fmt: skip
+ONE = {
+    "spellings of one": (COSTS, f"{HEAD}old,true,1,USD\nnew,true,27,usd\nnew,true,27,\n"),
+    "one that is chosen": (f"{COSTS}where: {{currency: KRW}}\n",
+                           f"{HEAD}old,true,1,USD\nold,true,1,KRW\nnew,true,27,KRW\n"),
+    "no cost is mapped": ("columns: {arm: arm, passed: ok}\n",
+                          f"{HEAD}old,true,1,USD\nnew,true,27,KRW\n"),
+    "the column says it": (COSTS.replace("cost: cost", "cost: cost_usd"),
+                           "arm,ok,cost_usd,currency\nold,true,1,USD\nnew,true,2,KRW\n"),
+}  # fmt: skip
+
+
+def read(folder: Path, spec: str, files: dict[str, str]) -> Runs:
+    """Read files with what source.yaml says of them."""
+    if spec:
+        (folder / "source.yaml").write_text(spec, "utf-8")
+    for name, text in files.items():
+        (folder / name).write_text(text, "utf-8")
+    return read_runs(folder)
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_currencies_are_refused(tmp_path: Path, name: str) -> None:
+    """Whoever tells them, a column, its name, a file or a run: the sentence names both."""
+    with pytest.raises(RunsError, match=r"several currencies: KRW \([abt]\.\w+\), USD"):
+        read(tmp_path, *SEVERAL[name])
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_one_currency_is_read(tmp_path: Path, name: str) -> None:
+    """Its spellings are one, and what is no cost or is not chosen is not looked at."""
+    spec, text = ONE[name]
+    assert read(tmp_path, spec, {"t.csv": text}).kept >= 2
+
+
+@pytest.mark.slow
+def test_a_store_of_two_currencies_is_refused(tmp_path: Path) -> None:
+    """Files that came one after the other are told apart by what they said."""
+    (folder := tmp_path / "runs").mkdir()
+    for name, currency, day in (("a.csv", "USD", 20), ("b.csv", "KRW", 21)):
+        row = f"arm,ok,cost,currency,day\nold,true,1,{currency},2026-10-{day}T10:00:00Z\n"
+        (folder / "source.yaml").write_text(
+            COSTS.replace("arm: arm", "arm: arm, started_at: day"), "utf-8"
+        )
+        (folder / name).write_text(row, "utf-8")
+        ingest(folder, tmp_path / "store", PLAN)
+        (folder / name).unlink()
+    store = load(tmp_path / "store")
+    assert store is not None
+    with pytest.raises(RunsError, match="several currencies"):
+        read_store(tmp_path / "store", store)
