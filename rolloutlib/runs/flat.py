@@ -66,6 +66,7 @@ class FlatRuns(NamedTuple):
     cached: Mapping[str, int]
     told: tuple[Reason, ...] = ()
     currencies: Collection[str] = ()
+    invented: bool = False
 
 
 def is_flat(file: RunFile, data: bytes, spec: SourceSpec | None) -> bool:
@@ -119,7 +120,8 @@ def read_flat(
     if spec is None:
         raise _unmapped(file, rows)
     sides = [_of_side(file, rows, side.told_of(texts=texts), latest) for side in spec.sides]
-    if spec.wide and "prompt_id" not in spec.mapped:
+    invented = bool(spec.wide) and "prompt_id" not in spec.mapped
+    if invented:
         _name_prompts(file, sides)
     mapped = [row for side in sides for row in side.kept]
     groups = grouped(file.name, mapped, sides[0].spec.no_tags)
@@ -130,7 +132,7 @@ def read_flat(
     for side in sides:
         words.update({word[:2]: word.rows for word in side.words})
     unknown = tuple(UnknownWord(*key, rows) for key, rows in words.items())
-    told = tuple(reasons), currencies_in_rows(rows, spec)
+    told = tuple(reasons), currencies_in_rows(rows, spec), invented
     account = read, groups.copies, unknown, groups.cached, *told
     return FlatRuns(sides[0].spec, groups.runs, bad + groups.bad, *account)
 

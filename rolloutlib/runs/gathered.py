@@ -44,6 +44,7 @@ class Gathered:
         homes: for each piece the number of its part, or None for one in memory.
         numbered: the pieces whose samples have their lines as ids.
         exploded: those of them whose lines hold several samples, each with its place there.
+        invented: those of them whose prompts have their lines as ids: both arms stand in a line.
         parts: SQL of the samples of one flat file each.
         batches: samples in memory, in the order of their pieces.
         out: the pieces that are refused.
@@ -59,6 +60,7 @@ class Gathered:
     homes: list[int | None] = field(default_factory=list["int | None"])
     numbered: set[int] = field(default_factory=set[int])
     exploded: set[int] = field(default_factory=set[int])
+    invented: set[int] = field(default_factory=set[int])
     parts: list[str] = field(default_factory=list[str])
     batches: list[pa.RecordBatch] = field(default_factory=list[pa.RecordBatch])
     out: set[int] = field(default_factory=set[int])
@@ -83,13 +85,15 @@ class Gathered:
 
     def add(
         self, info: RunInfo, home: int | None = None, *,
-        numbered: bool = False, exploded: bool = False,
+        numbered: bool = False, exploded: bool = False, invented: bool = False,
     ) -> None:  # fmt: skip
         """Add a piece; the samples of one in memory follow by `append`."""
         if numbered and exploded:
             self.exploded.add(len(self.infos))
         if numbered:
             self.numbered.add(len(self.infos))
+        if numbered and invented:
+            self.invented.add(len(self.infos))
         self.infos.append(info)
         self.homes.append(home)
 

@@ -16,11 +16,11 @@ from rolloutlib.runs.copies import ALIKE, are_told_apart
 from rolloutlib.runs.database import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     import duckdb
 
-__all__ = ["nameless_in"]
+__all__ = ["nameless_in", "nameless_pairs"]
 
 _NOTHING_OWN = "coalesce(own_id, prompt_id, user_id, cluster) IS NULL"
 # Failed calls that tell no latency are alike wherever the others have one.
@@ -54,3 +54,34 @@ def nameless_in(
             timed[arm] = are_told_apart(connection, of_arm, columns)
         counts.append((place, arm, rows_untimed if timed[arm] else rows))
     return [count for count in counts if count[-1]]
+
+
+def nameless_pairs(
+    connection: duckdb.DuckDBPyConnection, samples: str, invented: Collection[int],
+    extras: Iterable[str] = (),
+) -> list[tuple[int, str, int]]:  # fmt: skip
+    """Count, as `nameless_in` does, the lines of both arms that are like another line in both.
+
+    A line that tells no prompt is a prompt of its own, so the same table twice would have twice as
+    many.
+
+    Args:
+        connection: the engine that holds or reaches the samples.
+        samples: SQL of the samples.
+        invented: the places whose prompts are such lines.
+        extras: further columns, which source.yaml names.
+    """
+    if not invented:
+        return []
+    columns = [name for name in ALIKE if name not in {"prompt_id", "own_id"}]
+    columns += [f'"{name}"' for name in extras]
+    content = f"hash({', '.join(columns)}, started_at)"
+    lines = f"""SELECT min(place) AS place, list(arm ORDER BY arm) AS arms,
+        list({content} ORDER BY arm) AS alike FROM ({samples})
+        WHERE own_id IS NULL AND place IN ({", ".join(map(str, sorted(invented)))})
+        GROUP BY prompt_id"""
+    repeated = f"""SELECT min(place) AS place, unnest(arms) AS arm, count(*) - 1 AS more
+        FROM ({lines}) GROUP BY arms, alike"""
+    query = f"""SELECT place, arm, sum(more)::BIGINT FROM ({repeated})
+        GROUP BY place, arm HAVING sum(more) > 0 ORDER BY arm, place"""
+    return connection.execute(query).fetchall()

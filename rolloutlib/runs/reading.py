@@ -243,9 +243,9 @@ class _Reader:
         own, every = (sum(len(run.samples) for run in runs) for runs in (reviewed, table.runs))
         self.tally.add(file, table.spec, table.read - every + own, table)
         infos = [flat_info(run, file, stage) for run in reviewed]
+        numbered, exploded = not table.spec.columns.sample_id, bool(table.spec.explode)
         for info in infos:
-            numbered, exploded = not table.spec.columns.sample_id, bool(table.spec.explode)
-            self.gathered.add(info, numbered=numbered, exploded=exploded)
+            self.gathered.add(info, numbered=numbered, exploded=exploded, invented=table.invented)
         self.gathered.mapped.update(table.spec.beside)
         self.gathered.append(infos, run_columns(reviewed, table.spec))
 

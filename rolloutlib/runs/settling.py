@@ -19,7 +19,7 @@ from rolloutlib.runs.columnar import DETAILED
 from rolloutlib.runs.columns import SCHEMA
 from rolloutlib.runs.copies import copies_in
 from rolloutlib.runs.gathered import LEFT_OUT
-from rolloutlib.runs.nameless import nameless_in
+from rolloutlib.runs.nameless import nameless_in, nameless_pairs
 from rolloutlib.runs.part import in_runs, moment
 from rolloutlib.runs.quarantine import Quarantined, further_rows, shown
 from rolloutlib.runs.run_info import merged, same_runs, unlike
@@ -108,7 +108,9 @@ def _nameless(gathered: Gathered) -> Counter[tuple[str, str]]:
     rows: Counter[tuple[str, str]] = Counter()
     if gathered.numbered:
         kept = gathered.kept()
-        for place, arm, count in nameless_in(gathered.connection, kept, gathered.extras):
+        alike = nameless_in(gathered.connection, kept, gathered.extras)
+        alike += nameless_pairs(gathered.connection, kept, gathered.invented, gathered.extras)
+        for place, arm, count in alike:
             rows[gathered.file_at(place), arm] += count
     return rows
 

@@ -94,6 +94,21 @@ def test_rows_that_stand_twice_or_in_part(tmp_path: Path) -> None:
     }
 
 
+def test_lines_of_both_arms_are_told_apart_by_both(tmp_path: Path) -> None:
+    """A line is a prompt where none is named; the same line again may be the same one."""
+    spec = "wide: {old: {score: a, latency_ms: x}, new: {score: b, latency_ms: y}}\n"
+    drawn = random.Random(5)  # noqa: S311 -- no secret
+    rows = [{"a": n % 5, "b": n % 3, "x": drawn.randint(300, 900), "y": drawn.randint(300, 900)}
+            for n in range(ROWS)]  # fmt: skip
+    (tmp_path / "source.yaml").write_text(spec)
+    put(tmp_path / "t.csv", rows)
+    assert sum(read_runs(tmp_path).nameless.values()) <= 0.05 * ROWS
+    put(tmp_path / "u.csv", [row | {"note": "x"} for row in reversed(rows)])
+    nameless = read_runs(tmp_path).nameless
+    assert set(nameless) == {"old", "new"}
+    assert all(ROWS <= count <= 1.05 * ROWS for count in nameless.values())
+
+
 @pytest.mark.slow
 def test_the_same_table_twice_is_no_more_evidence(tmp_path: Path) -> None:
     """No gate passes on rows without anything of their own, and the review says what is missing."""
