@@ -132,9 +132,11 @@ def read_flat(
     for side in sides:
         words.update({word[:2]: word.rows for word in side.words})
     unknown = tuple(UnknownWord(*key, rows) for key, rows in words.items())
-    told = tuple(reasons), currencies_in_rows(rows, spec), invented
-    account = read, groups.copies, unknown, groups.cached, *told
-    return FlatRuns(sides[0].spec, groups.runs, bad + groups.bad, *account)
+    account = read, groups.copies, unknown, groups.cached, tuple(reasons)
+    return FlatRuns(
+        sides[0].spec, groups.runs, bad + groups.bad, *account,
+        currencies=currencies_in_rows(rows, spec), invented=invented,
+    )  # fmt: skip
 
 
 class _Side(NamedTuple):

@@ -107,9 +107,9 @@ def _nameless(gathered: Gathered) -> Counter[tuple[str, str]]:
     """Count the rows that nobody can tell from copies, by file and arm, where samples lack ids."""
     rows: Counter[tuple[str, str]] = Counter()
     if gathered.numbered:
-        kept = gathered.kept()
-        alike = nameless_in(gathered.connection, kept, gathered.extras)
-        alike += nameless_pairs(gathered.connection, kept, gathered.invented, gathered.extras)
+        samples = gathered.kept()
+        alike = nameless_in(gathered.connection, samples, gathered.extras)
+        alike += nameless_pairs(gathered.connection, samples, gathered.invented, gathered.extras)
         for place, arm, count in alike:
             rows[gathered.file_at(place), arm] += count
     return rows

@@ -47,7 +47,7 @@ SEVERAL = {  # source.yaml, files
         "r", sample(1, cost=1.0, currency="USD"), sample(2, cost=2.0, currency="KRW")
     ))}),
 }  # fmt: skip
-ONE = {
+SINGLE = {
     "spellings of one": (COSTS, f"{HEAD}old,true,1,USD\nnew,true,27,usd\nnew,true,27,\n"),
     "one that is chosen": (f"{COSTS}where: {{currency: KRW}}\n",
                            f"{HEAD}old,true,1,USD\nold,true,1,KRW\nnew,true,27,KRW\n"),
@@ -74,10 +74,10 @@ def test_several_currencies_are_refused(tmp_path: Path, name: str) -> None:
         read(tmp_path, *SEVERAL[name])
 
 
-@pytest.mark.parametrize("name", ONE)
+@pytest.mark.parametrize("name", SINGLE)
 def test_one_currency_is_read(tmp_path: Path, name: str) -> None:
     """Its spellings are one, and what is no cost or is not chosen is not looked at."""
-    spec, text = ONE[name]
+    spec, text = SINGLE[name]
     assert read(tmp_path, spec, {"t.csv": text}).kept >= 2
 
 
