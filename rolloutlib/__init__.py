@@ -90,11 +90,11 @@ def review(  # noqa: PLR0913 -- each is a parameter of a review: completion and 
         RunsError, NoEvidenceError: the source as a whole, or all its runs, are no evidence.
         LooksError: the look cannot be counted.
     """
-    given = {**locals()}
+    arguments = {**locals()}
     from rolloutlib.explore.review import as_text, review_of
     from rolloutlib.plan.params import review_params
 
-    return review_of(review_params(as_text(given)))
+    return review_of(review_params(as_text(arguments)))
 
 
 def open(path: str | PathLike[str]) -> Review:  # noqa: A001 -- `rl.open`, as `gzip.open`

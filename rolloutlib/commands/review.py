@@ -52,6 +52,9 @@ Exit code: 0 GO, 10 HOLD, 20 NO_GO, 30 INVALID (data that are no evidence), 2 wr
 1 failure."""
 STAGES = "0 internal, 1 dogfood, 2 opt-in beta, 3 default-on, 4 full"
 PATHS = ("runs", "source", "evidence", "looks", "out")
+NAMED = (
+    "control", "treatment", "profile", "as_of", "days", "adjust", "engine", "lang", "carry",
+)  # fmt: skip
 
 
 def add(commands: Any) -> None:
@@ -93,33 +96,36 @@ def add(commands: Any) -> None:
 
 def _review(arguments: argparse.Namespace) -> int:
     from rolloutlib.plan.model import workbook_root
+
+    root = workbook_root()
+    out = f"reports/stage-{arguments.stage}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    params = _params(arguments, root, out)
+    _check_paths(params, root)
+    fresh = params.out == out  # two reviews in one second are two reports
+    return EXIT[_reviewed(params, root, fresh=fresh, pdf=arguments.pdf)]
+
+
+def _params(arguments: argparse.Namespace, root: Path, out: str) -> ReviewParams:
+    """Return the stage's parameters with what the command line names; paths from the root."""
     from rolloutlib.plan.params import review_params, stage_params
 
-    root, stage = workbook_root(), arguments.stage
-    named = (
-        "control",
-        "treatment",
-        "profile",
-        "as_of",
-        "days",
-        "adjust",
-        "engine",
-        "lang",
-        "carry",
-    )
-    said = given(arguments, *PATHS, *named)
-    file = root / "params" / f"stage-{stage}.yaml"
-    base = _language_of(file) if "runs" in said else stage_params(file)
-    out = f"reports/stage-{stage}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    values = {"out": out, "lang": of_reports()} | base | before_command() | said | {"stage": stage}
+    options = given(arguments, *PATHS, *NAMED)
+    file = root / "params" / f"stage-{arguments.stage}.yaml"
+    base = _language_of(file) if "runs" in options else stage_params(file)
+    values = {"out": out, "lang": of_reports()} | base | before_command() | options
+    values["stage"] = arguments.stage
     for name in PATHS:
-        if said.get(name):  # an empty one stays empty
-            values[name] = from_here(said[name], root)
+        if options.get(name):  # an empty one stays empty
+            values[name] = from_here(options[name], root)
     if arguments.against is not None:
         values["against"] = _against(arguments.against, root)
-    if "carry" in said:
-        values["carry"] = [from_here(path, root) for path in said["carry"] if path]
-    params = review_params(values, where="rollout review")
+    if "carry" in options:
+        values["carry"] = [from_here(path, root) for path in options["carry"] if path]
+    return review_params(values, where="rollout review")
+
+
+def _check_paths(params: ReviewParams, root: Path) -> None:
+    """Refuse what is not there before anything is read."""
     for path in params.carry:
         if not (root / path).exists():
             raise UsageError("--carry {path}: there is no such file or folder", path=path)
@@ -127,8 +133,6 @@ def _review(arguments: argparse.Namespace) -> int:
         if (path := params.path(name)) is not None and not path.exists():
             raise UsageError("--{option} {path}: there is no such file or folder",
                              option=name, path=getattr(params, name))  # fmt: skip
-    fresh = params.out == out  # two reviews in one second are two reports
-    return EXIT[_reviewed(params, root, fresh=fresh, pdf=arguments.pdf)]
 
 
 def _reviewed(params: ReviewParams, root: Path, *, fresh: bool, pdf: bool) -> str:
@@ -140,10 +144,10 @@ def _reviewed(params: ReviewParams, root: Path, *, fresh: bool, pdf: bool) -> st
 
     to_print = printing_of_review(params.lang, enabled=pdf)
     to_renew, to_tell = renewing(root, params.lang), telling_of_review(params.stage, root)
-    with to_print as printed, to_tell as told, to_renew as renewed:
+    with to_print as print_page, to_tell as tell_people, to_renew as renew_index:
 
         def published(page: Path) -> None:
-            for hears in (printed, told, renewed):
+            for hears in (print_page, tell_people, renew_index):
                 hears(page)
 
         return review_notebook(params, fresh=fresh, progress=sys.stderr, published=published)
@@ -160,17 +164,17 @@ def _language_of(file: Path) -> dict[str, str]:
     return {name: value for name, value in values.items() if name == "lang"}
 
 
-def _against(said: str, root: Path) -> str:
+def _against(against: str, root: Path) -> str:
     """Return what --against names, as parameters hold it; refuse early what is no report."""
     from rolloutlib.plan.params import LAST, NONE
 
-    if said in {LAST, NONE}:
-        return said
-    if not said:
+    if against in {LAST, NONE}:
+        return against
+    if not against:
         raise UsageError("--against is empty; expected the folder of a report, last or none")
     from rolloutlib.show.last_review import record_at  # it needs what judges
 
-    path = from_here(said, root)
+    path = from_here(against, root)
     record_at(root / path)
     return path if path not in {LAST, NONE} else f"./{path}"
 

@@ -261,7 +261,9 @@ def _validated(kind: type[_Params], values: Mapping[str, Any], where: str) -> _P
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        raise UsageError(describe(error, where, kind)) from None
+        raise UsageError(
+            describe(error, where, kind, options=where.startswith("rollout "))
+        ) from None
 
 
 def daily_params(values: Mapping[str, Any], *, where: str = "parameters") -> DailyParams:

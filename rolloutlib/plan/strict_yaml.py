@@ -116,13 +116,21 @@ def _parsed(text: str) -> Any:  # noqa: ANN401
 _parsed_once = lru_cache(maxsize=8)(_parsed)
 
 
-def describe(error: ValidationError, where: Clause, model: type[BaseModel]) -> Phrase:
+def describe(
+    error: ValidationError, where: Clause, model: type[BaseModel], *, options: bool = False
+) -> Phrase:
     """Say in a sentence a problem what a validation found.
 
     File, key, what was got, what is expected.
+
+    Args:
+        error: what was found.
+        where: the file, or the command.
+        model: what was validated.
+        options: whether the keys are told as the options of a command.
     """
     problems = _most_telling(error.errors(include_url=False))
-    sentence, *others = [_problem(problem, model) for problem in problems[:3]]
+    sentence, *others = [_problem(problem, model, options=options) for problem in problems[:3]]
     for other in others:
         sentence = phrase("{one}; {other}", one=sentence, other=other)
     if len(problems) > 3:  # noqa: PLR2004 -- as above
@@ -158,8 +166,11 @@ def _most_telling(problems: list[ErrorDetails]) -> list[ErrorDetails]:
     ]
 
 
-def _problem(problem: ErrorDetails, model: type[BaseModel]) -> Clause:
-    key: Clause = _key(problem) or phrase("the file")
+def _problem(problem: ErrorDetails, model: type[BaseModel], *, options: bool) -> Clause:
+    named = _key(problem)
+    if options and named:
+        named = f"--{named.replace('_', '-')}"
+    key: Clause = named or phrase("the file")
     got = problem.get("input")
     if problem["type"] == "extra_forbidden":
         allowed = _siblings(model, problem["loc"])

@@ -101,9 +101,9 @@ def test_what_a_draft_asks_stands_beside_the_answer(empty: Path) -> None:
         write(empty / name, rows)
     paths = (Path("a.csv"), Path("b.csv"))
     meaning = meaning_of(paths, None, two_places(*paths))
-    (asked,) = meaning.asked
-    assert (asked.code, asked.facts["column"]) == ("pair.asked", "ok")
-    assert sentence(asked).endswith("Whether a call came back belongs under error.")
+    (question,) = meaning.asked
+    assert (question.code, question.facts["column"]) == ("pair.asked", "ok")
+    assert sentence(question).endswith("Whether a call came back belongs under error.")
 
 
 def test_arms_of_source_yaml_are_not_turned_round(
