@@ -81,10 +81,11 @@ def _compare(arguments: argparse.Namespace) -> int:
     _check_call(arguments)
     plan = load_eval_plan(arguments.plan or nearest_eval_plan())
     plan = plan.with_margin(arguments.margin).allowing(tuple(arguments.differs))
-    refused = None
     try:
         pair = _found(plan, arguments)
-        check_differs(arguments.differs, pair)
+        refused = pair.failure
+        if refused is None:
+            check_differs(arguments.differs, pair)
     except (NoEvidenceError, RunsError) as error:
         named = (str(arguments.a), str(arguments.b or arguments.a))
         pair, refused = nothing_compared(plan, named, error.phrase), error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from rolloutlib.errors import UsageError, did_you_mean
+from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
 from rolloutlib.judge.beside import findings_of, groups_of, told_of_drift, vanished_of
 from rolloutlib.judge.broken import broken
 from rolloutlib.judge.file_verdicts import Verdicts, measured, verdicts
@@ -70,6 +70,7 @@ class Pair(NamedTuple):
         compared: both arms after the measurement; None where nothing could be compared.
         runs: as they were read, with texts; likewise.
         silent: what one file alone tells of the material, whose columns are not read.
+        failure: why nothing is left to be compared, of files that could be read.
     """
 
     review: PairReview
@@ -77,6 +78,7 @@ class Pair(NamedTuple):
     compared: Comparison | None = None
     runs: Runs | None = None
     silent: tuple[str, ...] = ()
+    failure: NoEvidenceError | None = None
 
 
 def compare_files(
@@ -92,22 +94,33 @@ def compare_files(
 
     Raises:
         UsageError: a file holds several arms, or there is no such arm.
-        RunsError, NoEvidenceError: the files are no evidence.
+        RunsError: the files are no evidence as a whole.
     """
     with readable():
         runs = read_runs(place_of_files(files, meaning), texts=True)
-        if isinstance(files, One):
-            pair, same = files.pair, []
-        else:
-            same = check_different(runs.inputs, files)
-            pair = arms_by_file(runs, files, names)
-        if is_timed(runs):  # what has a time of its own is no second run; else answers may agree
-            same, meaning = [], meaning._replace(doubts=(*same, *meaning.doubts))
-        outcome = _judged(plan, runs, pair, names, meaning)
-        warnings = (*same, *outcome.review.warnings)
-        outcome = outcome._replace(review=replace(outcome.review, warnings=warnings))
+        try:
+            outcome = _compared(plan, runs, files, meaning, names)
+        except NoEvidenceError as error:  # what was refused is kept, as a review keeps it
+            nothing = nothing_compared(plan, names, error.phrase, runs)
+            outcome = nothing._replace(failure=error)
     runs.check_unchanged()
     return outcome
+
+
+def _compared(
+    plan: EvalPlan, runs: Runs, files: Two | One, meaning: Meaning, names: tuple[str, str]
+) -> Pair:
+    """Find the two arms and judge them."""
+    if isinstance(files, One):
+        pair, same = files.pair, []
+    else:
+        same = check_different(runs.inputs, files)
+        pair = arms_by_file(runs, files, names)
+    if is_timed(runs):  # what has a time of its own is no second run; else answers may agree
+        same, meaning = [], meaning._replace(doubts=(*same, *meaning.doubts))
+    outcome = _judged(plan, runs, pair, names, meaning)
+    warnings = (*same, *outcome.review.warnings)
+    return outcome._replace(review=replace(outcome.review, warnings=warnings))
 
 
 def nothing_compared(

@@ -124,11 +124,11 @@ def test_a_full_disk_is_told() -> None:
         ),
         (
             ("review", "2", *BFCL, "--as-of", "2026-11-20T09:00"),
-            "as_of is '2026-11-20T09:00'; expected ISO 8601 with offset, such as",
+            "--as-of is '2026-11-20T09:00'; expected ISO 8601 with offset, such as",
         ),
         (
             ("review", "2", *BFCL, "--as-of", "yesterday"),
-            "as_of is 'yesterday'; expected ISO 8601 with offset, such as",
+            "--as-of is 'yesterday'; expected ISO 8601 with offset, such as",
         ),
         (
             ("review", "2", *BFCL, "--as-of", "20261120"),

@@ -94,6 +94,20 @@ def test_an_equal_candidate_is_a_go_from_nothing(
     assert "Neither file has values of: Average score" in out
 
 
+def test_refused_rows_are_kept_where_nothing_is_left(
+    empty: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who has to mend a file whose rows are all refused finds each of them, as after a review."""
+    lines = "columns: {prompt_id: question_id, passed: passed}\nfiles: '*.csv'\n"
+    (empty / "source.yaml").write_text(f"{lines}statuses: {{true: passed, false: failed}}\n")
+    odd = [row | {"passed": "maybe"} for row in rows_of(2, prompts=9)]
+    code, review = compared(rows_of(1, prompts=9), odd)
+    assert (code, review["recommendation"]) == (30, "INVALID")
+    refused = list((empty / "out" / "quarantine").iterdir())
+    assert sum(len(path.read_text("utf-8").splitlines()) for path in refused) == 9
+    assert "rollout: b.csv has no row that is evidence" in capsys.readouterr().err
+
+
 def test_what_a_draft_asks_stands_beside_the_answer(empty: Path) -> None:
     """Whether ok is a verdict, or only a call that came back, no file tells."""
     for name, seed in (("a.csv", 1), ("b.csv", 2)):
