@@ -110,6 +110,7 @@ def _decide(arguments: argparse.Namespace) -> int:
     from rolloutlib.flags.promotion import refuse_unrecorded
     from rolloutlib.ledger.book import settle
     from rolloutlib.ledger.decide import decide
+    from rolloutlib.ledger.findings import listed
     from rolloutlib.ledger.record_parts import Waiver
 
     gates, reasons = arguments.waive, arguments.reason
@@ -120,6 +121,9 @@ def _decide(arguments: argparse.Namespace) -> int:
         )  # fmt: skip
     book = book_here()
     settle(book, now())
+    if problems := book.problems([arguments.verdict]):
+        complain("nobody could sign safely:{lines}", lines=listed(problems))
+        return 1
     if arguments.verdict == "GO":
         refuse_unrecorded(book.plan, book.read(), book.root)
     node = decide(

@@ -8,22 +8,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.flags.document import values
-from rolloutlib.ledger.card_parts import number_of
+from rolloutlib.judge.decided import AUDIENCES, moves_of
+from rolloutlib.ledger.card_parts import how_many, move_line, number_of, title_of
 from rolloutlib.ledger.durable import Files, overwrite, sweep
 from rolloutlib.ledger.gate_rows import gate_name, plan_limit
-from rolloutlib.text import markdown
+from rolloutlib.text import markdown, plain, prose
+from rolloutlib.words.audiences import audiences_word
 from rolloutlib.words.reasons import sentence
-from rolloutlib.words.sentences import Sentence, say, speaking
+from rolloutlib.words.sentences import Sentence, say, speaking, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
     from rolloutlib.flags.document import FlagState
     from rolloutlib.flags.outcome import RolledBack
+    from rolloutlib.judge.decided import FlagMove
     from rolloutlib.ledger.record_parts import GateState
-    from rolloutlib.plan.model import Plan
+    from rolloutlib.plan.model import Audience, FlagValue, Plan
     from rolloutlib.reason import Reason
 
 Lines = tuple[Sentence | str, ...]
@@ -34,7 +37,7 @@ UNFINISHED: Final = "<!-- rollout: not recorded yet -->"
 
 def release_notes(
     plan: Plan,
-    before: FlagState | None,
+    before: FlagState,
     after: FlagState,
     gates: Iterable[GateState],
     deviations: Iterable[Reason] = (),
@@ -44,19 +47,20 @@ def release_notes(
     Args:
         plan: whose features and stages are named.
         before: the flags that were in force.
-        after: the flags in force now.
+        after: the flags in force now, read back by a client.
         gates: what the last runs showed, by the record that is promoted.
         deviations: the misses within a tolerance that its signers accepted.
     """
-    stage = plan.stages[after.stage]
-    actions = say("Nobody has to do anything; search summaries can be refused with optOut.")
+    moves = _moves(plan, before, after)
     measured = [_bullet(measured_gate(gate)) for gate in gates]
     measured += [
         _bullet(say("Accepted with it: {why}", why=markdown(sentence(why)))) for why in deviations
     ]
+    cap = _bullet(how_many(after.stage, plan.stages[after.stage].cap))
     return _notes(
-        after, _changes(plan, before, after), _cohort(stage.name, stage.cap),
-        measured or [_bullet(say("No run was read for this change."))], actions,
+        after, _changes(plan, after, moves), [cap, *map(_below, _impacted(moves))],
+        measured or [_bullet(say("No run was read for this change."))],
+        map(_bullet, _promoted(plan, after, moves)),
     )  # fmt: skip
 
 
@@ -71,44 +75,41 @@ def rollback_notes(
 
     Args:
         plan: the plan; None where it cannot be read.
-        outcome: which flags were in force and are now.
+        outcome: which flags were in force and are now, what was done, and what is open.
         notice: reason, time and the record's card.
         undone: the decision that is rolled back.
         shown: what the review or watch showed that caused it.
     """
     after = outcome.after
-    actions = say("Nobody has to do anything; report what still goes wrong to the engine team.")
     measured = [*map(_bullet, shown)] or [_bullet(say("No run was read for this change."))]
     if undone:
         card = f"docs/LEDGER/{undone}.md"
         before = say("The metrics of the decision that is rolled back are on its card: {card}",
                      card=card)  # fmt: skip
         measured.append(_bullet(before))
-    off = say("Flags off: {flags}", flags=", ".join(map(markdown, outcome.flags)) or "–")
-    if plan is None:
-        changes = [_bullet(say("Stage {number}", number=after.stage))]
-        cohort = say("Everybody for whom these flags were on")
-    else:
-        stage = plan.stages[after.stage]
-        changes = _changes(plan, outcome.before, after)
-        cohort = _cohort(stage.name, stage.cap)
-    notes = _notes(after, (*changes, _bullet(off)), cohort, measured, actions)
+    moves = _moves(plan, outcome.before, after) if plan and outcome.before else ()
+    changes = _changes(plan, after, moves)
+    if not moves:  # nobody can tell what was on, or it was off already
+        off = ", ".join(map(markdown, outcome.flags)) or "–"
+        changes.append(_bullet(say("Flags off: {flags}", flags=off)))
+    cohort = _impacted(moves) if moves else [say("Everybody for whom these flags were on")]
+    notes = _notes(after, changes, map(_bullet, cohort), measured, map(_bullet, _done(outcome)))
     return (*notes, say("## Rollback Notice"), "", *map(_bullet, notice), "")
 
 
 def _notes(
     after: FlagState,
     changes: Iterable[Sentence],
-    cohort: Sentence,
+    cohorts: Iterable[Sentence],
     measured: Iterable[Sentence],
-    actions: Sentence,
+    actions: Iterable[Sentence],
 ) -> Lines:
     return (
         say("# Release notes — {decision}", decision=markdown(after.decision)), "",
         say("## What changed"), "", *changes, "",
-        say("## Who is impacted (cohorts)"), "", _bullet(cohort), "",
+        say("## Who is impacted (cohorts)"), "", *cohorts, "",
         say("## Metrics summary (last 3 runs)"), "", *measured, "",
-        say("## Actions"), "", _bullet(actions), "",
+        say("## Actions"), "", *actions, "",
     )  # fmt: skip
 
 
@@ -119,38 +120,65 @@ def measured_gate(gate: GateState) -> Sentence:
                limit=plan_limit(gate))  # fmt: skip
 
 
-def _cohort(name: str, cap: int | None) -> Sentence:
-    if cap is None:
-        return say("{stage}: every user", stage=say(name))
-    return say("{stage}: at most {cap} users", stage=say(name), cap=cap)
+def _moves(plan: Plan, before: FlagState, after: FlagState) -> tuple[FlagMove, ...]:
+    """Return the flags that move between two states, and for whom, as a decision tells of them."""
+    changes: dict[Audience, tuple[dict[str, FlagValue], dict[str, FlagValue]]] = {}
+    for audience in AUDIENCES:
+        belongs = () if audience == "everyone" else (audience,)
+        changes[audience] = values(plan, before, belongs), values(plan, after, belongs)
+    return moves_of(plan, changes)
 
 
-def _changes(plan: Plan, before: FlagState | None, after: FlagState) -> list[Sentence]:
-    """One line a feature whose value changed, for who said nothing or for who opted in."""
-    lines = [_stage(plan, after)]
-    was, now = _pairs(plan, before), _pairs(plan, after)
-    for key in now:
-        if was[key] != now[key]:
-            change = {"key": key, "was": was[key], "now": now[key]}
-            lines.append(say("`{key}`: {was} → {now} (everyone / opted in)", **change))
-    return [*map(_bullet, lines)]
+def _changes(plan: Plan | None, after: FlagState, moves: Iterable[FlagMove]) -> list[Sentence]:
+    """Name the stage, and each flag that moved: from which value to which, for whom."""
+    stage = say("Stage {number}", number=after.stage)
+    if plan:
+        name = say(plan.stages[after.stage].name)
+        stage = say("Stage {number}: {name}", number=after.stage, name=name)
+    return [_bullet(stage), *(_bullet(move_line(move)) for move in moves)]
 
 
-def _stage(plan: Plan, state: FlagState) -> Sentence:
-    name = say(plan.stages[state.stage].name)
-    return say("Stage {number}: {name}", number=state.stage, name=name)
+def _impacted(moves: Iterable[FlagMove]) -> list[Sentence]:
+    """Name the people for whom something moved, and the flags that moved for them."""
+    by_people: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    for move in moves:
+        by_people.setdefault((move.audiences, move.stays), []).append(f"`{move.flag}`")
+    lines = [
+        say("{audience}: {flags}", audience=audiences_word(*people), flags=", ".join(flags))
+        for people, flags in by_people.items()
+    ]
+    return lines or [say("no flag changes")]
 
 
-def _pairs(plan: Plan, state: FlagState | None) -> dict[str, str]:
-    keys = [feature.flag for feature in plan.features.values()]
-    if state is None:
-        return dict.fromkeys(keys, "?")
-    said_nothing, opted_in = values(plan, state, ()), values(plan, state, ("opted_in",))
-    return {key: f"{said_nothing[key]} / {opted_in[key]}".lower() for key in keys}
+def _promoted(plan: Plan, after: FlagState, moves: Iterable[FlagMove]) -> Iterator[Sentence]:
+    """Say what a promotion did, and which of the moved features people may refuse."""
+    yield say("The flags of generation {generation} are in force; a client has read them back",
+              generation=after.generation)  # fmt: skip
+    yield say("New sessions have the profile {profile}", profile=markdown(after.profile))
+    refusing = values(plan, after, ("opted_out",))
+    for move in moves:
+        reaches = {"opted_in", "everyone"} & {*move.audiences}
+        if reaches and refusing[move.flag] != move.after:
+            yield say("{title} can be refused: a client then says optOut",
+                      title=title_of(move.title))  # fmt: skip
 
 
-def _bullet(sentence: Sentence) -> Sentence:
-    return say("- {text}", text=sentence)
+def _done(outcome: RolledBack) -> Iterator[Sentence | str]:
+    """Say what a rollback did, what it could not do, and what people have to do."""
+    for done in outcome.done:
+        yield prose(plain(translated(done)))
+    for left in (*outcome.unread, *outcome.open):
+        yield say("Open: {what}", what=prose(plain(translated(left))))
+    for left in outcome.follows:
+        yield say("Next: {what}", what=prose(plain(translated(left))))
+
+
+def _below(sentence: Sentence) -> Sentence:
+    return Sentence("  - {text}", (("text", sentence),))
+
+
+def _bullet(text: Sentence | str) -> Sentence:
+    return say("- {text}", text=text)
 
 
 def write_release_notes(

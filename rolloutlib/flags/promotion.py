@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -25,7 +26,8 @@ from rolloutlib.flags.notices import release_notes, write_release_notes
 from rolloutlib.flags.overview import system_overview
 from rolloutlib.ledger.beside import read_beside
 from rolloutlib.ledger.deviations import accepted
-from rolloutlib.ledger.findings import Finding, together
+from rolloutlib.ledger.durable import NotWrittenError
+from rolloutlib.ledger.findings import Finding, said_by, together
 from rolloutlib.ledger.records import RECORD_ID
 from rolloutlib.ledger.verification import verify_ledger
 from rolloutlib.ledger.workbook import Workbook
@@ -34,7 +36,7 @@ from rolloutlib.plan.model import STAGES
 from rolloutlib.words.sentences import speaking
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -85,27 +87,44 @@ def promote(
         NotPromotedError: it is no verified GO for the stage after the present one and for the flags
             in force.
         FlagsError: the flags could not be read or written, or a client reads something else.
+        NotWrittenError: it is in force, but the session config or a document is not written.
     """
     path = root / FLAGS
-    node, ledger = _verified(root, decision, now)
+    node, verified = _verified(root, decision, now)
     file = read_flags(path)
-    after = _after(plan, node, file)
-    if file.state != after:
-        _refuse_unexplained(plan, ledger, node, file)
+    if file.state != (after := _after(plan, node, file)):
+        _refuse_superseded(verified, node)
+        _refuse_unexplained(plan, verified.ledger, node, file)
     applied, session = file.state != after, with_knobs(root, plan, session_defaults(plan, after))
     if applied:
         switch(files, path, document(plan, after), before=file.digest)
-    force(files, root / SESSION, session)
-    read_back(path, plan, after)
     before = file.state if applied else replace(after, stage=STAGES[after.stage - 1])
+    with _in_force_already(after):
+        force(files, root / SESSION, session)
+    read_back(path, plan, after)
     with speaking(lang):
         notes = release_notes(plan, before, after, node.predicate.gates, accepted(node.predicate))
-    written = write_release_notes(root, notes, decision, now=now, lang=lang)
-    overview = system_overview(root, plan, after, lang=lang)
+    with _in_force_already(after):
+        written = write_release_notes(root, notes, decision, now=now, lang=lang)
+        overview = system_overview(root, plan, after, lang=lang)
     return Promotion(before, after, applied, (written, overview))
 
 
-def _verified(root: Path, decision: str, now: datetime) -> tuple[Node, Ledger]:
+@contextmanager
+def _in_force_already(state: FlagState) -> Generator[None]:
+    """Say of what fails once the flags are switched that they are, and how it is ended."""
+    try:
+        yield
+    except (OSError, RolloutError) as error:
+        why = error.why if isinstance(error, NotWrittenError) else said_by(error)
+        raise NotWrittenError(
+            "{record} is in force (stage {stage}, generation {generation}), but not all is "
+            "written: {why}; mend it and run `rollout promote {record}` again",
+            record=state.decision, stage=state.stage, generation=state.generation, why=why,
+        ) from None  # fmt: skip
+
+
+def _verified(root: Path, decision: str, now: datetime) -> tuple[Node, Verification]:
     """Return the record if it is green: the newest GO that holds and was not rolled back."""
     verified = verify_ledger(Workbook(root), now=now)
     line = verified.line(decision)
@@ -139,7 +158,19 @@ def _verified(root: Path, decision: str, now: datetime) -> tuple[Node, Ledger]:
         raise NotPromotedError(
             "{record} is not the newest GO; green is {green}", record=decision, green=green
         )
-    return line.node, verified.ledger
+    return line.node, verified
+
+
+def _refuse_superseded(verified: Verification, node: Node) -> None:
+    """Refuse a GO after which a later meeting held the same stage back."""
+    for line in verified.lines:
+        later, p = line.node, line.node.predicate
+        same = p.stage == node.predicate.stage and later.before >> node.index & 1
+        if same and p.verdict != "GO" and line.ok:
+            raise NotPromotedError(
+                "{record} is older than {later}, which says {verdict} of the same stage; decide "
+                "again", record=node.id, later=later.id, verdict=p.verdict,
+            )  # fmt: skip
 
 
 def _refuse_unexplained(plan: Plan, ledger: Ledger, node: Node, file: FlagFile) -> None:

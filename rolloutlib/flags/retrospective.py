@@ -87,7 +87,7 @@ def moment_of(as_of: str | datetime | None) -> datetime:
         instant = None
     if instant is None or instant.tzinfo is None:
         raise UsageError(
-            "as_of is {as_of}; expected ISO 8601 with offset, such as 2026-11-22T09:00+09:00",
+            "--as-of is {as_of}; expected ISO 8601 with offset, such as 2026-11-22T09:00+09:00",
             as_of=repr(as_of),
         )  # fmt: skip
     return instant

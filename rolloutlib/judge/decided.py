@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Flags = Mapping[str, FlagValue]
 
-__all__ = ["Decided", "FlagMove", "decided_of"]
+__all__ = ["AUDIENCES", "Decided", "FlagMove", "decided_of", "moves_of"]
 
 AUDIENCES: Final[tuple[Audience, ...]] = get_args(Audience)
 
@@ -67,7 +67,7 @@ def decided_of(plan: Plan, stage: StageId) -> Decided:
     """Return what the review of a stage's exit decides."""
     own, audience = plan.stages[stage], plan.audience_of_arms(stage)
     arms = plan.flags_of_arms(stage)
-    candidate = _moves(plan, {audience: (arms["control"], arms["treatment"])})
+    candidate = moves_of(plan, {audience: (arms["control"], arms["treatment"])})
     if stage == STAGES[-1]:
         return Decided(candidate=candidate, audience=audience, cap=own.cap)
     after = STAGES[stage + 1]
@@ -78,12 +78,17 @@ def decided_of(plan: Plan, stage: StageId) -> Decided:
     return Decided(
         candidate=candidate, audience=audience, cap=own.cap, next_stage=after,
         next_name=entered.name, next_audience=entered.audience, next_cap=entered.cap,
-        moves=_moves(plan, moved),
+        moves=moves_of(plan, moved),
     )  # fmt: skip
 
 
-def _moves(plan: Plan, changes: Mapping[Audience, tuple[Flags, Flags]]) -> tuple[FlagMove, ...]:
-    """Return each feature that moves, in the plan's order; another change is another move."""
+def moves_of(plan: Plan, changes: Mapping[Audience, tuple[Flags, Flags]]) -> tuple[FlagMove, ...]:
+    """Return each feature that moves, in the plan's order; another change is another move.
+
+    Args:
+        plan: whose features they are.
+        changes: the flags by key, before and after, of each audience.
+    """
     moves: list[FlagMove] = []
     for letter, feature in plan.features.items():
         key = feature.flag

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.ledger.findings import LedgerError
-from rolloutlib.ledger.signers import public_key
+from rolloutlib.ledger.key_file import public_key
 from rolloutlib.phrase import foreign, phrase
 
 if TYPE_CHECKING:

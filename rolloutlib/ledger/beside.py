@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from rolloutlib.errors import RolloutError
+from rolloutlib.errors import FileError, RolloutError
 from rolloutlib.files import bounded_bytes
 from rolloutlib.ledger.documents import MAX_BYTES, Part, decode, digest_of, encode, moment
 from rolloutlib.ledger.durable import TEMPORARY, Files, NotWrittenError, create, overwrite
@@ -113,7 +113,8 @@ def _read(root: Path, path: Path) -> BesideFile:
         content = decode(data, Beside)
         _check_form(path, content)
     except RolloutError as error:
-        return BesideFile(path, name, data, problem=_bare(error.phrase))
+        why = phrase("it {why}", why=error.why) if isinstance(error, FileError) else error.phrase
+        return BesideFile(path, name, data, problem=_bare(why))
     return BesideFile(path, name, data, content)
 
 

@@ -5,6 +5,7 @@ Nothing is overwritten, damage is refused, what a crash left is healed.
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
@@ -19,8 +20,8 @@ from rolloutlib.ledger.durable import NotWrittenError, create, locked, overwrite
 from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.folder import SignoffFile
 from rolloutlib.ledger.judge import Judge
+from rolloutlib.ledger.key_file import public_key
 from rolloutlib.ledger.records import Decision, FlagsThen, Joined, Kind, Predicate, Signoff
-from rolloutlib.ledger.signers import public_key
 from rolloutlib.ledger.signing import sign
 from rolloutlib.ledger.undoing import holding, lacks, undone, way_of
 
@@ -86,9 +87,18 @@ def writing(book: Workbook, now: datetime) -> Generator[Ledger]:
     Raises:
         LedgerError: the ledger is damaged and takes nothing.
     """
+    with _locked(book):
+        yield _joined(book, _undamaged(book), now)
+
+
+@contextmanager
+def _locked(book: Workbook) -> Generator[None]:
+    """Hold the lock of the ledger's folder, which is made; what is none takes nothing."""
+    if os.path.lexists(book.folder) and not book.folder.is_dir():
+        book.read().refuse_damage()
     book.folder.mkdir(parents=True, exist_ok=True)
     with locked(book.folder):
-        yield _joined(book, _undamaged(book), now)
+        yield
 
 
 def append_within(
@@ -115,8 +125,7 @@ def join(book: Workbook, *, now: datetime, forced: bool = False) -> tuple[str, .
         now: when it is joined.
         forced: even where the ledger lost the decision that it stood on.
     """
-    book.folder.mkdir(parents=True, exist_ok=True)
-    with locked(book.folder):
+    with _locked(book):
         ledger = _undamaged(book)
         ids_before = {node.id for node in ledger.nodes}
         ledger = _joined(book, ledger, now, forced=forced)
@@ -266,7 +275,8 @@ def _undamaged(book: Workbook) -> Ledger:
     ledger.refuse_damage()
     for name in ledger.orphans:
         path = book.folder / name
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        is_folder = path.is_dir() and not path.is_symlink()
+        shutil.rmtree(path) if is_folder else path.unlink(missing_ok=True)
     ledger = book.read() if ledger.orphans else ledger
     ledger.refuse_damage()
     with suppress(NotWrittenError):

@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.ledger.rollback_card import bold
 from rolloutlib.text import link, markdown
+from rolloutlib.words.audiences import audiences_word
 from rolloutlib.words.numbers import show
 from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rolloutlib.ledger.record_parts import CarriedPart, KnobPart
+    from rolloutlib.judge.decided import FlagMove
+    from rolloutlib.ledger.record_parts import CarriedPart, KnobPart, MovePart
     from rolloutlib.ledger.records import FlagSet, Person, Predicate, Record
 
 __all__ = [
     "AUDIENCES", "HOLDS", "VERDICTS", "Line", "audience_of", "bold", "carried_lines", "experts",
-    "flag_word", "joined", "knob_line", "knob_lines", "links_of", "moved_flags", "number_of",
-    "row", "title_of",
+    "flag_word", "how_many", "joined", "knob_line", "knob_lines", "links_of", "move_line",
+    "moved_flags", "number_of", "row", "title_of",
 ]  # fmt: skip
 
 Line = Sentence | str
@@ -89,6 +91,23 @@ def moved_flags(before: FlagSet | None, after: FlagSet | None) -> dict[str, tupl
         for key, value in after.values.items()
         if before.values.get(key) != value
     }
+
+
+def move_line(move: MovePart | FlagMove) -> Sentence:
+    """Return a flag that moves: from which value to which, and for whom."""
+    return say(
+        "`{key}` ({title}): {before} → {after} for {audience}", key=move.flag,
+        title=title_of(move.title), before=flag_word(move.before), after=flag_word(move.after),
+        audience=audiences_word(move.audiences, move.stays),
+    )  # fmt: skip
+
+
+def how_many(stage: int, cap: int | None) -> Sentence:
+    """Say how many people an entered stage lets in."""
+    if cap is None:
+        return say("stage {stage} has no cap:", stage=stage)
+    return say("stage {stage} lets in at most {cap} users; among them:", stage=stage,
+               cap=f"{cap:,}")  # fmt: skip
 
 
 def knob_line(key: str, before: str, after: str, why: Line) -> Line:

@@ -11,7 +11,7 @@ import rfc8785
 
 from rolloutlib.ledger.agent import ED25519, agent_of, sign_plain
 from rolloutlib.ledger.findings import LedgerError
-from rolloutlib.ledger.signers import public_key
+from rolloutlib.ledger.key_file import public_key
 from rolloutlib.ledger.signing import sign
 from rolloutlib.ledger.verification import verify_ledger
 from rolloutlib.phrase import phrase

@@ -110,7 +110,15 @@ SENTENCES: Final = {
     "lint": "nobody could sign safely: {problems}",
     "no-ssh-keygen": "{name} is not on the path; "
     "install it (Debian: apt-get install openssh-client)",
-    "no-key": "{file} holds no SSH public key; `ssh-keygen -y -f {key} > {file}` makes one",
+    "no-key": "{file} {got}; expected one SSH public key in a line, such as "
+    "`ssh-ed25519 AAAA… name`: {then}",
+    "no-key.missing": "{key} is not there, and neither is {file}; "
+    "expected the file of a public key",
+    "no-key.unread": "{file} {why}; --key takes the file of a public key",
+    "no-key.half": "{file} is not there, and {key} is a private key; "
+    "`ssh-keygen -y -f {key} > {file}` makes its public half",
+    "no-key.name": "{key} is a public key without .pub at the end of its name; "
+    "`cp {key} {file}`, then give {file}",
     "no-key.agent": "the ssh agent holds {held} keys of params/allowed_signers; "
     "expected one (ssh-add KEY, or --key FILE.pub)",
     "not-signed": "{key} did not sign: {why}",
@@ -233,3 +241,13 @@ def together(parts: Iterable[Clause]) -> Phrase:
     """
     named = {f"p{place}": part for place, part in enumerate(parts)}
     return phrase("; ".join(f"{{{name}}}" for name in named), **named)
+
+
+def listed(parts: Iterable[Clause]) -> Phrase:
+    r"""Return sentences one below the other, in whatever language each is said.
+
+    >>> str(listed(["a", "b"]))
+    '\n  - a\n  - b'
+    """
+    named = {f"p{place}": part for place, part in enumerate(parts)}
+    return phrase("".join(f"\n  - {{{name}}}" for name in named), **named)

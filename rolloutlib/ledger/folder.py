@@ -97,7 +97,7 @@ def read_folder(folder: Path, ledger: str) -> Contents:
         ledger: the ledger's name, to which every record must belong.
     """
     contents, names = Contents([], {}, [], []), _Names([], {}, set(), set())
-    if folder.exists() and not folder.is_dir():
+    if os.path.lexists(folder) and not folder.is_dir():  # a link that leads nowhere, too
         contents.strays.append(finding("docs/LEDGER", "folder"))
     with os.scandir(folder) if folder.is_dir() else nullcontext(()) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import structs
 
+from rolloutlib.files import file_sha256
 from rolloutlib.ledger.cards import card_findings
 from rolloutlib.ledger.chain import undone_by
-from rolloutlib.ledger.documents import digest_of, instant, moment
+from rolloutlib.ledger.documents import instant, moment
 from rolloutlib.ledger.findings import Finding, LedgerError, finding
 from rolloutlib.ledger.lines import Line
 from rolloutlib.ledger.signing import signed_by, verify
@@ -318,5 +319,5 @@ def _subjects(folder: Path, node: Node) -> Iterator[Finding]:
         plain = path.is_file() and path.resolve() == folder.resolve() / subject.name
         if path.is_symlink() or not plain:
             yield finding(node.id, "subject-missing", name=subject.name)
-        elif digest_of(path.read_bytes()) != subject.digest.sha256:
+        elif file_sha256(path) != subject.digest.sha256:
             yield finding(node.id, "subject-changed", name=subject.name)

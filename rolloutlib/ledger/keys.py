@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 from rolloutlib.errors import UsageError, did_you_mean
 from rolloutlib.ledger.book import append_within, writing
 from rolloutlib.ledger.changes import edit, write
+from rolloutlib.ledger.key_file import public_key
 from rolloutlib.ledger.records import SIGNER, Change, Person
-from rolloutlib.ledger.signers import REVOKED_FILE, ROLES_FILE, SIGNERS_FILE, public_key
+from rolloutlib.ledger.signers import REVOKED_FILE, ROLES_FILE, SIGNERS_FILE
 from rolloutlib.phrase import Phrase, both, phrase
 
 if TYPE_CHECKING:

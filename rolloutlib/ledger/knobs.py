@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -74,9 +75,10 @@ def read_log(root: Path) -> tuple[KnobLine, ...]:
 
     Raises:
         KnobError: a line is not what `rollout knobs` wrote.
+        FileError: something else than a file stands there.
     """
     path = root / LOG
-    if not path.is_file():
+    if not os.path.lexists(path):
         return ()
     lines: list[KnobLine] = []
     for number, text in enumerate(bounded_bytes(path, _MAX_BYTES).splitlines(), 1):

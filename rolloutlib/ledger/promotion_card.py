@@ -11,9 +11,11 @@ from rolloutlib.ledger.card_parts import (
     carried_lines,
     experts,
     flag_word,
+    how_many,
     joined,
     knob_lines,
     links_of,
+    move_line,
     row,
     title_of,
 )
@@ -21,10 +23,9 @@ from rolloutlib.ledger.deviations import accepted
 from rolloutlib.ledger.gate_rows import gate_name, gate_table, goal_of, obstacles_of, value_of
 from rolloutlib.ledger.record_parts import MovePart
 from rolloutlib.text import markdown, prose
-from rolloutlib.words.audiences import audiences_word
 from rolloutlib.words.reasons import sentence
 from rolloutlib.words.roles import role_word
-from rolloutlib.words.sentences import say
+from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -112,10 +113,7 @@ def _how_many(p: Predicate, move: Move) -> Line:
         return say("no flag changes")
     if move.to == move.from_:
         return say("ends the rollout: there is no later stage")
-    if isinstance(p.cap, int):
-        return say("stage {stage} lets in at most {cap} users; among them:", stage=move.to,
-                   cap=f"{p.cap:,}")  # fmt: skip
-    return say("stage {stage} has no cap:", stage=move.to)
+    return how_many(move.to, p.cap if isinstance(p.cap, int) else None)
 
 
 def _exit(move: Move) -> Line:
@@ -129,11 +127,7 @@ def _flags(p: Predicate) -> Iterator[Line]:
     if p.verdict != "GO":
         return
     moves = p.moves if isinstance(p.moves, tuple) else _between(p)
-    for move in moves:
-        yield say("  - `{key}` ({title}): {before} → {after} for {audience}", key=move.flag,
-                  title=title_of(move.title), before=flag_word(move.before),
-                  after=flag_word(move.after),
-                  audience=audiences_word(move.audiences, move.stays))  # fmt: skip
+    yield from (Sentence("  - {text}", (("text", move_line(move)),)) for move in moves)
     if not moves:
         yield say("  - no flag changes")
 

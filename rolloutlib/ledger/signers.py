@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,6 +23,7 @@ from rolloutlib.plan.strict_yaml import load_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from rolloutlib.ledger.records import Decision
     from rolloutlib.plan.model import Plan
@@ -112,18 +112,6 @@ def load_signers(root: Path) -> Signers:
     keys = tuple(_signer(where, line) for where, line in _lines(root / SIGNERS_FILE))
     revoked = frozenset(_revoked(where, line) for where, line in _lines(root / REVOKED_FILE))
     return Signers(keys, revoked, root / SIGNERS_FILE, root / REVOKED_FILE)
-
-
-def public_key(key: Path) -> str:
-    """Return type and base64 of a key's public half, from KEY.pub or from a public key itself."""
-    file = key if key.suffix == ".pub" else Path(f"{key}.pub")
-    try:
-        text = bounded_bytes(file, _MOST_BYTES).decode(errors="replace").strip()
-    except FileError:
-        text = ""
-    if not (match := PUBLIC_KEY.fullmatch(text)):
-        raise LedgerError("no-key", file=file, key=key)
-    return match["key"]
 
 
 def trust(root: Path, plan: Plan, roles: Roles) -> Trust:

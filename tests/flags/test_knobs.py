@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ import pytest
 from msgspec import UNSET, structs
 
 from rolloutlib.cli import main
+from rolloutlib.errors import FileError
 from rolloutlib.flags.document import FlagFiles, session_defaults
 from rolloutlib.flags.knobs import Because, in_force, turn, turn_of, undo, with_knobs
 from rolloutlib.flags.outcome import Trigger
@@ -195,3 +197,12 @@ def test_the_command_says_what_it_did(
     assert main(["knobs", "list"]) == 0
     assert "styleStrictness (E) = 0.5 " in capsys.readouterr().out
     assert main(["flags", "check"]) == 0
+
+
+@pytest.mark.parametrize("odd", ["a pipe", "a loop"])
+def test_what_is_no_file_is_no_empty_log(book: Path, odd: str) -> None:
+    """A pipe or a loop in the log's place is named: a promotion would drop the knobs silently."""
+    log = book / LOG
+    os.mkfifo(log) if odd == "a pipe" else log.symlink_to(log.name)
+    with pytest.raises(FileError, match=r"knobs\.jsonl"):
+        read_log(book)

@@ -14,13 +14,18 @@ import pytest
 from rolloutlib.flags.document import FlagState
 from rolloutlib.flags.notices import measured_gate, release_notes, rollback_notes
 from rolloutlib.flags.outcome import RolledBack
+from rolloutlib.judge.decided import decided_of
+from rolloutlib.ledger.card_parts import move_line
 from rolloutlib.ledger.record_parts import GateState
-from rolloutlib.plan.model import load_plan
+from rolloutlib.phrase import phrase
+from rolloutlib.plan.model import STAGES, load_plan
 from rolloutlib.reason import because
 from rolloutlib.words.sentences import Sentence, say, speaking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rolloutlib.plan.model import StageId
 
     Notes = Callable[[], tuple[Sentence | str, ...]]
 
@@ -62,6 +67,11 @@ def rolled_back() -> tuple[Sentence | str, ...]:
     outcome = RolledBack(
         AFTER, OFF, switched=True, data=b"", flags=(PLAN.features["A"].flag,),
         record=OFF.decision, green=BEFORE.decision,
+        done=[phrase("Flags off: {flags}", flags=PLAN.features["A"].flag),
+              phrase("Session defaults are safe")],
+        open=[phrase("A client sees the flags off: {why}", why="x|y")],
+        follows=[phrase("Signatures: run `rollout sign {record} --as engine`", record=OFF.decision),
+                 ],
     )  # fmt: skip
     notice = (
         say("Reason: {reason}", reason="pass rate fell"),
@@ -69,6 +79,33 @@ def rolled_back() -> tuple[Sentence | str, ...]:
         say("Ledger: {card}", card=f"docs/LEDGER/{OFF.decision}.md"),
     )
     return (*rollback_notes(PLAN, outcome, notice, AFTER.decision, map(measured_gate, BAD)),)
+
+
+@pytest.mark.parametrize("stage", STAGES[:-1])
+def test_notes_tell_the_moves_of_the_decision(stage: StageId) -> None:
+    """Each flag goes from which value to which for whom, as the decision page and the card say."""
+    after = FlagState(STAGES[stage + 1], 2, "dec-20261026-001")
+    lines = [str(line) for line in release_notes(PLAN, FlagState(stage, 1), after, ())]
+    moves = [f"- {move_line(move)}" for move in decided_of(PLAN, stage).moves]
+    assert moves
+    assert [line for line in lines if " → " in line] == moves
+
+
+@pytest.mark.parametrize(("stage", "says"), [(1, False), (2, True), (3, True), (4, False)])
+def test_only_what_can_be_refused_is_said_to_be(stage: StageId, *, says: bool) -> None:
+    """Nobody can refuse what is on for everybody, and the team's own stage asks nobody."""
+    before = FlagState(STAGES[stage - 1], 1)
+    notes = release_notes(PLAN, before, FlagState(stage, 2), ())
+    assert any("Search summaries can be refused" in str(line) for line in notes) == says
+
+
+def test_notes_without_a_plan_or_flags_of_before() -> None:
+    """What nobody can tell is not said: the flags that are off now, and no audience."""
+    outcome = RolledBack(None, OFF, switched=True, data=b"", flags=("feature.searchLite",))
+    for plan in (PLAN, None):
+        lines = [str(line) for line in rollback_notes(plan, outcome, (), None)]
+        assert "- Flags off: feature.searchLite" in lines
+        assert "- Everybody for whom these flags were on" in lines
 
 
 @pytest.mark.parametrize("lang", ["en", "ko"])

@@ -120,5 +120,5 @@ def test_the_release_notes_say_it(tmp_path: Path) -> None:
     name = drafted(root)
     predicate = Workbook(root).read().find(name).predicate
     plan, state = load_plan(root / "params" / "plan.yaml"), FlagState(3, 1, predicate.id)
-    lines = release_notes(plan, None, state, predicate.gates, accepted(predicate))
+    lines = release_notes(plan, FlagState(2, 1), state, predicate.gates, accepted(predicate))
     assert any(str(line).startswith(f"- Accepted with it: {SAYS}") for line in lines)

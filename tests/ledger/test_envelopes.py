@@ -19,8 +19,8 @@ from securesystemslib.signer import SSlibKey  # pyright: ignore[reportPrivateImp
 from rolloutlib.ledger.documents import Part
 from rolloutlib.ledger.dsse import NAMESPACE, envelope, page_of, pre_authentication, public_pem
 from rolloutlib.ledger.findings import LedgerError
+from rolloutlib.ledger.key_file import public_key
 from rolloutlib.ledger.records import PREDICATE, Predicate, Record
-from rolloutlib.ledger.signers import public_key
 from rolloutlib.ledger.workbook import Workbook
 from tests.ledger.workbooks import ROOT, START, Quick, decided, keys, workbook
 

@@ -14,7 +14,8 @@ import pytest
 from rolloutlib.errors import PlanError
 from rolloutlib.ledger.book import append, sign_record
 from rolloutlib.ledger.findings import LedgerError
-from rolloutlib.ledger.signers import NAMESPACE, lint, load_roles, load_signers, public_key
+from rolloutlib.ledger.key_file import public_key
+from rolloutlib.ledger.signers import NAMESPACE, lint, load_roles, load_signers
 from rolloutlib.ledger.signing import sign, verify
 from rolloutlib.ledger.verification import sign_off_status, verify_ledger
 from rolloutlib.ledger.workbook import Workbook

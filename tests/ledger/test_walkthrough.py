@@ -328,6 +328,23 @@ def test_documents_of_the_workbook_are_kept_with_the_record(reviewed: Path, tmp_
     assert copy.read_text("utf-8") == "새 문서"
 
 
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_who_could_not_sign_is_told_line_by_line(reviewed: Path, tmp_path: Path, lang: str) -> None:
+    """A decision that nobody could sign is refused with a line for each role and its command."""
+    root = shutil.copytree(reviewed, tmp_path / "w")
+    roles = root / "params" / "roles.yaml"
+    roles.write_text(roles.read_text("utf-8").partition("people:")[0] + "people: {}\n", "utf-8")
+    (root / "params" / "allowed_signers").unlink()
+    refused = rollout(root, "decide", "reports/w3", "--verdict", "GO", "--by", BY, "--lang", lang)
+    assert refused.returncode == 1
+    head, *lines = refused.stderr.splitlines()
+    assert len(lines) == len({*lines}) >= 3, refused.stderr
+    assert all(line.startswith("  - params/roles.yaml: ") for line in lines)
+    assert all("`rollout keys add NAME@HOST" in line and len(line) < 150 for line in lines)
+    assert head == {"en": "rollout: nobody could sign safely:",
+                    "ko": "rollout: 아무도 안전하게 서명할 수 없습니다:"}[lang]  # fmt: skip
+
+
 def test_a_reader_who_leaves_does_not_undo_a_decision(reviewed: Path, tmp_path: Path) -> None:
     """`rollout decide … | head -n 0`: the record is there in whole, and nothing is complained."""
     root = shutil.copytree(reviewed, tmp_path / "w")

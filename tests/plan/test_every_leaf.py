@@ -338,7 +338,8 @@ class Outcomes:
     def notes(self, plan: Plan) -> object:
         """Release notes of every stage, and the overview."""
         states = [FlagState(stage, 1, profile="default") for stage in STAGES]
-        lines = [release_notes(plan, None, state, ()) for state in states]
+        first = initial_state(plan)
+        lines = [release_notes(plan, first, state, ()) for state in states]
         overview = system_overview(self.folder, plan, states[2], lang="en").read_text("utf-8")
         return [[str(line) for line in notes] for notes in lines], overview
 

@@ -35,6 +35,7 @@ from rolloutlib.flags.file import StillOnError
 from rolloutlib.flags.outcome import RolledBack, Trigger
 from rolloutlib.flags.promotion import NotPromotedError, flag_finding, promote
 from rolloutlib.flags.rollback import roll_back
+from rolloutlib.ledger.durable import NotWrittenError
 from rolloutlib.ledger.verification import verify_ledger
 from rolloutlib.ledger.workbook import Workbook
 from tests.rollback.books import FILES, PLAN, ROOT, at, decided, flags_of, signed, workbook
@@ -42,6 +43,7 @@ from tests.rollback.books import FILES, PLAN, ROOT, at, decided, flags_of, signe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rolloutlib.ledger.records import Decision
     from rolloutlib.plan.model import FeatureId
 
 REASON = Trigger(
@@ -101,7 +103,7 @@ def test_a_signed_go_moves_one_stage_on(tmp_path: Path) -> None:
         "Actions",
     ):
         assert f"## {heading}\n\n- " in notes
-    assert "`feature.autoTagging`: false / false → true / true (everyone / opted in)" in notes
+    assert "`feature.autoTagging` (Automatic tags): false → true for" in notes
     assert "Rollback Notice" not in notes
     assert f"Decision: {decision}" in overview
     assert f"[{decision}](LEDGER/{decision}.md) GO" in overview
@@ -205,6 +207,36 @@ def test_after_a_rollback_the_stage_is_blocked_until_a_new_go(root: Path) -> Non
 
 
 # --- rollback -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verdict", ["HOLD", "NO_GO"])
+def test_a_later_meeting_that_holds_the_stage_back_is_obeyed(
+    tmp_path: Path, verdict: Decision
+) -> None:
+    """A GO that nobody promoted is over once a later decision on its stage says otherwise."""
+    root = workbook(tmp_path / "book")
+    go = decided(root, hours=0)
+    later = decided(root, hours=1, verdict=verdict)
+    with pytest.raises(NotPromotedError, match=f"older than {later}, which says {verdict} of the"):
+        _promote(root, go, 2)
+    assert flags_of(root).stage == 0
+
+
+@pytest.mark.parametrize("folder", ["docs/RELEASE_NOTES", "docs/SYSTEM_OVERVIEW.md"])
+def test_a_promotion_whose_documents_fail_says_that_it_is_in_force(
+    tmp_path: Path, folder: str
+) -> None:
+    """The flags moved: the message says so, and the same command ends it once it is mended."""
+    root = workbook(tmp_path / "book")
+    go = decided(root, hours=0)
+    path = root / folder
+    path.mkdir() if path.suffix else path.touch()
+    says = rf"^{go} is in force \(stage 1, generation 2\), but not all .*promote {go}` again"
+    with pytest.raises(NotWrittenError, match=says):
+        _promote(root, go, 1)
+    assert flags_of(root).decision == go
+    path.rmdir() if path.suffix else path.unlink()
+    assert not _promote(root, go, 1).applied
 
 
 def test_rollback_is_the_whole_runbook(root: Path) -> None:
