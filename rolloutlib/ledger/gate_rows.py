@@ -6,6 +6,7 @@ percentage alone says nothing of a latency.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.ledger.card_parts import VERDICTS, joined, number_of, row, title_of
@@ -29,6 +30,7 @@ __all__ = [
     "value_of",
 ]
 
+_NO_DIGITS: Final = re.compile(r"[^0-9.−]+")
 SIDES: Final = {"lower": "≥", "higher": "≤"}  # of the limit, on which a number is to be
 
 
@@ -141,10 +143,15 @@ def _apart(gate: GateState, value: str | None, limit: str | None, unit: str) -> 
     shown = number_of(value, unit, signed=gate.signed)
     if value is None or limit is None or float(value) == float(limit):
         return shown
-    if str(shown) != str(number_of(limit, unit, signed=gate.signed)):
+    if _digits(shown) != _digits(number_of(limit, unit, signed=gate.signed)):
         return shown
     sign = "<" if float(value) < float(limit) else ">"
     return Sentence(f"{markdown(sign)} {{number}}", (("number", shown),))
+
+
+def _digits(number: Sentence) -> float:
+    """Return the number that people read: 10.00 % and 10.0 % are one, however many places."""
+    return float(_NO_DIGITS.sub("", str(number)).replace("−", "-") or "nan")
 
 
 def _plan_word(gate: GateState) -> Line:

@@ -226,6 +226,14 @@ def number(text: str) -> float:
     return float(numbers[-1].replace("−", "-").replace(",", "").strip("×"))
 
 
+def test_one_place_more_is_no_other_number() -> None:
+    """Around a tenth, shares have one place or two: 10.00 % and 10.0 % are told apart by a sign."""
+    gate = structs.replace(P95, proof_limit="0.09996", point="0.1001", lower="0.1001",
+                           upper="0.1001")  # fmt: skip
+    _, _, _, _, shown, _, bounds, _, _ = cells_of(gate)
+    assert (shown, bounds) == ("slower than 2,200 ms: ≤ 10.00%", "&gt; 10.0% to &gt; 10.0%")
+
+
 Harm = Literal["lower", "higher"]
 SPAN = st.floats(0, 0.1)
 VALUE = st.floats(-0.2, 0.2)
