@@ -140,8 +140,8 @@ $(STAMP): requirements.lock pyproject.toml
 
 define require-python
 $(or $(PYTHON),false) -c '$(USABLE)' 2>/dev/null || { \
-	found=$$($(or $(PYTHON),python3) --version 2>/dev/null || echo none); \
-	echo "rolloutlib needs Python 3.11 or newer with its venv module; found: $$found." \
+	version=$$($(or $(PYTHON),python3) --version 2>/dev/null || echo none); \
+	echo "rolloutlib needs Python 3.11 or newer with its venv module; found: $$version." \
 		"Install it (Debian: apt-get install python3 python3-venv) or name another: make PYTHON=/path/to/python3.11" >&2; \
 	exit 1; }
 endef
