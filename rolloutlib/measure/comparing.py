@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -21,8 +22,9 @@ from rolloutlib.measure.subject import wanted_of
 from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from rolloutlib.measure.averages import RunRow
     from rolloutlib.measure.configuration import ArmSummary
     from rolloutlib.measure.design import Design
     from rolloutlib.measure.looks import Look
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from rolloutlib.phrase import Phrase
     from rolloutlib.plan.gates import Evidence
     from rolloutlib.plan.judging import GatesPlan
-    from rolloutlib.plan.model import Allocation, Gate, Plan
+    from rolloutlib.plan.model import Allocation, Gate, Plan, Profile
     from rolloutlib.plan.params import ReviewParams
     from rolloutlib.reason import Reason
     from rolloutlib.runs import Runs
@@ -124,47 +126,28 @@ def compare_arms(
     rules = plan.evidence.model_copy(update={"confidence": confidence})
     profiles = {arm: profiles_of(runs, arm, question.profile) for arm in pair}
     profile, limits = strictest(plan, profiles)
-    measured = measuring(
-        pair, timeout_cap_ms=rules.timeout_cap_ms, slow_above_ms=slow_limit(plan, limits),
-        latency_cap_ms=latency_cap(plan, limits), apart=question.adjust,
-        issues=wanted_of(plan, runs, pair[0], fixed), segments=rules.segments,
-        **_tails(plan),
-    )  # fmt: skip
-    scorers = [metric_of(gate) for gate in plan.gates.values() if gate.scorer]
-    measured = replace(measured, table=measured.table.with_unknown(scorers),
-                       by_run=measured.by_run.with_unknown(scorers))  # fmt: skip
-    if question.adjust:
-        adjustment.check(measured.table, pair)
+    issues = wanted_of(plan, runs, pair[0], fixed)
+    measured = _measured(plan, question, partial(measuring, issues=issues), rules, limits)
     rows = run_rows(runs.runs, measured.by_run, pair, rules.runs_averaged)
     design = read_design(arms_of(measured.table, _told(measured), pair, measured), "difference")[1]
     people = material.of_people(measured, design)
-    same_prompts = material.replayed(measured, people)
     ratio, users = _ratios(question, measured, runs, material.allocated(measured, design), rules)
-    split = question.allocation is not None or ratio is not None
-    lacking = lacks(measured, runs, pair, replayed=same_prompts, split=split)
-    by_prompt = run_scale(measured.counts, pair) if same_prompts else None
-    account = Account(measured, pair, lacking, rules,
-                      by_prompt if measured.unit == "prompt" else None)  # fmt: skip
-    metrics = [_account_metric(gate, measured) for gate in plan.gates.values()]
+    account = _account(question, measured, runs, rules, people, ratio)
     summaries = tuple(
         configuration.summary(arm, runs, count, configuration.bill(measured.table, arm))
         for arm, count in measured.counts.items()
     )
     ran = question.configured(summaries)
-    other_time, partly = periods.met(rows, pair, rules.max_apart_hours)
-    if not question.same_time:
-        other_time, partly = None, other_time or partly
+    other_time, partly = _times(question, rows, rules)
     blocks = (
         *question.blocks, *ran.blocks,
-        *unreadable(lacking, measured, runs, rules), *([ratio] if ratio else []),
-        *material.unlike(
-            measured, people if question.allocates else None, rules, pair, ran.steered
-        ),
-        *([] if question.allocates else material.unnamed(measured, pair)),
-        *absent(lacking, measured, rules),
+        *unreadable(account.lacking, measured, runs, rules), *([ratio] if ratio else []),
+        *_of_material(question, measured, people, rules, ran.steered),
+        *absent(account.lacking, measured, rules),
         *validity.unnamed(measured.unit, measured.named), *([other_time] if other_time else []),
         *validity.clusters(measured, runs.source), *validity.nameless(runs, measured, pair),
     )  # fmt: skip
+    metrics = [_account_metric(gate, measured) for gate in plan.gates.values()]
     return Comparison(
         measured, rules, pair, profile, limits, rows, summaries,
         design=validity.described(design), invalid=validity.invalid(pair, profiles, users),
@@ -175,6 +158,55 @@ def compare_arms(
         warnings=validity.warnings(design, runs, pair, summaries, partly),
         set_aside=question.set_aside, fixed=fixed,
     )  # fmt: skip
+
+
+def _measured(
+    plan: GatesPlan, question: Asked, measuring: Callable[..., Measured], rules: Evidence,
+    limits: Profile,
+) -> Measured:  # fmt: skip
+    """Measure both arms once; scorers that no sample tells are in the tables, without values."""
+    measured = measuring(
+        question.pair, timeout_cap_ms=rules.timeout_cap_ms, slow_above_ms=slow_limit(plan, limits),
+        latency_cap_ms=latency_cap(plan, limits), apart=question.adjust, segments=rules.segments,
+        **_tails(plan),
+    )  # fmt: skip
+    scorers = [metric_of(gate) for gate in plan.gates.values() if gate.scorer]
+    measured = replace(measured, table=measured.table.with_unknown(scorers),
+                       by_run=measured.by_run.with_unknown(scorers))  # fmt: skip
+    if question.adjust:
+        adjustment.check(measured.table, question.pair)
+    return measured
+
+
+def _account(
+    question: Asked, measured: Measured, runs: Runs, rules: Evidence, people: Design,
+    ratio: Reason | None,
+) -> Account:  # fmt: skip
+    """Count what both arms lack; where both ran the same prompts, prompt by prompt."""
+    same_prompts = material.replayed(measured, people)
+    split = question.allocation is not None or ratio is not None
+    lacking = lacks(measured, runs, question.pair, replayed=same_prompts, split=split)
+    by_prompt = same_prompts and measured.unit == "prompt"
+    scale = run_scale(measured.counts, question.pair) if by_prompt else None
+    return Account(measured, question.pair, lacking, rules, scale)
+
+
+def _of_material(
+    question: Asked, measured: Measured, people: Design, rules: Evidence,
+    steered: Collection[str],
+) -> tuple[Reason, ...]:  # fmt: skip
+    """Say whether the arms met other material; of users whom nobody split, whether it is named."""
+    whole = people if question.allocates else None
+    unlike = material.unlike(measured, whole, rules, question.pair, steered)
+    return (*unlike, *([] if question.allocates else material.unnamed(measured, question.pair)))
+
+
+def _times(
+    question: Asked, rows: Sequence[RunRow], rules: Evidence
+) -> tuple[Reason | None, Reason | None]:
+    """Say whether the arms ran at other times, as what blocks and as what is told."""
+    other_time, partly = periods.met(rows, question.pair, rules.max_apart_hours)
+    return (other_time, partly) if question.same_time else (None, other_time or partly)
 
 
 def _ratios(
