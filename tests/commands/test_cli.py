@@ -132,7 +132,7 @@ def test_a_full_disk_is_told() -> None:
         ),
         (
             ("review", "2", *BFCL, "--as-of", "20261120"),
-            "as_of: 20261120 is no moment; expected ISO 8601 with offset",
+            "--as-of: 20261120 is no moment; expected ISO 8601 with offset",
         ),
         (("review", "2", "--runs", ""), "runs is ''"),
     ],
