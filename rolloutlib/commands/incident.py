@@ -149,7 +149,7 @@ def _root() -> Path:
 
 def _by(arguments: argparse.Namespace) -> str:
     """Return who says so; an incident is never refused because nobody knows."""
-    from rolloutlib.commands.ledger import git_email
+    from rolloutlib.commands.acting import git_email
 
     with suppress(OSError):  # no git
         return arguments.by or git_email()

@@ -6,16 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rolloutlib.commands.ledger import (
-    BY,
-    KEY,
-    RECORD,
-    ROLES,
-    book_here,
-    key_of,
-    prepared_by,
-    say_missing,
-)
+from rolloutlib.commands.acting import key_of, prepared_by
+from rolloutlib.commands.ledger import BY, KEY, RECORD, ROLES, book_here, say_missing
 from rolloutlib.commands.options import command, complain, group, now, option, say
 from rolloutlib.phrase import phrase
 

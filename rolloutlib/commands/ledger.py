@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from rolloutlib.commands.acting import key_of, prepared_by
 from rolloutlib.commands.options import command, complain, now, option, say, say_lines
 from rolloutlib.commands.worded import worded
 from rolloutlib.errors import UsageError
@@ -15,7 +13,7 @@ from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from rolloutlib.ledger.chain import Node
     from rolloutlib.ledger.findings import Finding
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 ROLES = ("pm", "qa", "owner", "engine")
 DECISIONS = ("GO", "HOLD", "NO_GO")
 MEANINGS = ("review", "approval", "responsibility")
-AGENT = "agent"
 DECIDE = """\
 Pins data, parameters, code, environment, results and the executed notebook under docs/LEDGER/.
 GO is refused while a gate or check does not hold and is not waived; a verdict against the
@@ -297,36 +294,3 @@ def _book_or_beside() -> Workbook:
     except Exception:
         _say_strays(beside_findings(workbook_root(), None))
         raise
-
-
-def prepared_by(arguments: argparse.Namespace) -> str:
-    """Return who prepares a record: --by, or git's user.email, as an address in small letters."""
-    from rolloutlib.ledger.records import SIGNER
-
-    who: str = arguments.by or git_email()
-    if not who:
-        raise UsageError(
-            "who prepares this? git has no user.email here; name yourself with --by NAME"
-        )
-    if not SIGNER.fullmatch(who.lower()):
-        raise UsageError("--by is {who!r}; expected an address such as ana_jung@ex.com", who=who)
-    return who.lower()
-
-
-def git_email() -> str:
-    """Return git's user.email here; empty where it has none."""
-    git = ["git", "config", "user.email"]
-    answer = subprocess.run(git, capture_output=True, text=True, check=False)  # noqa: S603
-    return answer.stdout.strip()
-
-
-@contextmanager
-def key_of(arguments: argparse.Namespace, book: Workbook) -> Generator[Path]:
-    """Give the key file; `agent` is the signers' key whose private half the ssh agent holds."""
-    from rolloutlib.ledger.signing import agent_key
-
-    with TemporaryDirectory(prefix="rollout-") as folder:
-        if arguments.key == AGENT:
-            yield agent_key(book.signers, Path(folder))
-        else:
-            yield Path(arguments.key).expanduser()

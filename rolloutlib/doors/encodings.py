@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.doors.others import ARROW, AVRO, OLD_WORKBOOK, PDF, SQLITE, XML
 from rolloutlib.doors.refusal import DoorError
+from rolloutlib.doors.scripts import LATIN_ONE, SCRIPTS
 from rolloutlib.limits import FILE_BYTES
 from rolloutlib.phrase import Phrase, phrase
 from rolloutlib.text import exact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["Guess", "as_utf8", "is_text_encoding", "likely_encoding", "other_format"]
 
@@ -61,11 +62,6 @@ _WIDER: Final = {  # encodings, and the wider one that is tried in their place
     "euc_kr": "cp949", "shift_jis": "cp932", "gbk": "gb18030", "gb2312": "gb18030",
     "cp1251": "", "cp1252": "",
 }  # fmt: skip
-_LATIN_ONE: Final = "cp1252"
-_LATIN: Final = (  # letters; signs; quotes, dashes and the euro
-    ("\xc0", "\xff"), ("\xa0", "\xbf"), ("\u0152", "\u017e"), ("\u2013", "\u2026"),
-    ("\u20ac", "\u20ac"),
-)  # fmt: skip
 
 
 class Guess(NamedTuple):
@@ -191,7 +187,7 @@ def _undecoded(name: str, data: bytes, encoding: str, at: int) -> DoorError:
         expected = phrase("no encoding: in source.yaml, since it is UTF-8")
         return DoorError(name, got, expected, key="encoding", value="utf-8")
     guess, wider = likely_encoding(data), _WIDER.get(codecs.lookup(encoding).name)
-    if wider and _decodes(data, wider) and (guess is None or guess.encoding in {wider, _LATIN_ONE}):
+    if wider and _decodes(data, wider) and (guess is None or guess.encoding in {wider, LATIN_ONE}):
         expected = phrase("encoding: {wider} in source.yaml, of which {encoding} is a part",
                      wider=wider, encoding=encoding)  # fmt: skip
         return DoorError(name, got, expected, key="encoding", value=wider)
@@ -271,7 +267,7 @@ def likely_encoding(data: bytes) -> Guess | None:
     if not match or b"\0" in data[:_SAMPLE]:
         return None
     start = data.rfind(b"\n", 0, match.start()) + 1  # a line begins with a whole character
-    for encoding, is_of_script, least in _SCRIPTS:
+    for encoding, is_of_script, least in SCRIPTS:
         if not _decodes(data, encoding):
             continue
         text = data[start : start + _SAMPLE].decode(encoding, "ignore")
@@ -279,7 +275,7 @@ def likely_encoding(data: bytes) -> Guess | None:
         if any(ord(char) < _CONTROLS for char in foreign):
             continue
         words = [word for word in _WORD.findall(text) if not word.isascii()]
-        if encoding == _LATIN_ONE and not _are_mostly_ascii(words):
+        if encoding == LATIN_ONE and not _are_mostly_ascii(words):
             continue
         if sum(map(is_of_script, foreign)) >= least * len(foreign):
             return Guess(encoding, next(iter(words), foreign[0])[:20])
@@ -290,36 +286,3 @@ def _are_mostly_ascii(words: Sequence[str]) -> bool:
     """Whether words have accents, and do not consist of them."""
     letters = "".join(words)
     return 2 * len(letters.encode("ascii", "ignore")) >= len(letters)
-
-
-def _hangul(char: str) -> bool:
-    """Whether it is one of the 2,350 syllables that Korean is written with."""
-    return "가" <= char <= "힣" and len(char.encode("euc_kr", "ignore")) == 2  # noqa: PLR2004 -- bytes
-
-
-def _japanese(char: str) -> bool:
-    return "\u3040" <= char <= "\u30ff"
-
-
-def _simplified(char: str) -> bool:
-    """Whether it is one of GB 2312's common characters, or its punctuation."""
-    return b"\xa1" <= char.encode("gb2312", "ignore") < b"\xd8"
-
-
-def _traditional(char: str) -> bool:
-    """Whether it is one of Big5's common characters, or its punctuation."""
-    return b"\xa1" <= char.encode("big5", "ignore") < b"\xc7"
-
-
-def _cyrillic(char: str) -> bool:
-    return "\u0410" <= char <= "\u044f" or char in "ёЁ"
-
-
-def _latin(char: str) -> bool:
-    return any(low <= char <= high for low, high in _LATIN)
-
-
-_SCRIPTS: Final[tuple[tuple[str, Callable[[str], bool], float], ...]] = (
-    ("cp949", _hangul, 0.75), ("cp932", _japanese, 0.3), ("gb18030", _simplified, 0.9),
-    ("big5", _traditional, 0.9), ("cp1251", _cyrillic, 0.9), (_LATIN_ONE, _latin, 0.9),
-)  # fmt: skip

@@ -114,9 +114,8 @@ def source_beside(paths: Sequence[Path], folder: Path) -> Path | None:
         UsageError: there are several that differ.
     """
     folders = (folder, *(path if path.is_dir() else path.parent for path in paths))
-    sources = {
-        (base / "source.yaml").resolve() for base in folders if (base / "source.yaml").is_file()
-    }
+    beside = (base / "source.yaml" for base in folders)
+    sources = {source.resolve() for source in beside if source.is_file()}
     different = {path.read_bytes(): path for path in sorted(sources, reverse=True)}
     if len(different) > 1:
         raise UsageError(
@@ -156,11 +155,8 @@ def _check_order(arms: dict[str, Any], two: Two, where: str) -> None:
         for arm in ("control", "treatment")
     )
     swapped = zip(two.names, (treatment, control), strict=True)
-    if all(
-        any(fnmatch(name, str(pattern)) for pattern in globs)
-        for names, globs in swapped
-        for name in names
-    ):
+    named = ((name, globs) for names, globs in swapped for name in names)
+    if all(any(fnmatch(name, str(glob)) for glob in globs) for name, globs in named):
         raise PlanError(
             "{file}: arms has the control and the treatment the other way round; expected the "
             "control first: swap both paths, or correct arms",

@@ -274,12 +274,8 @@ def _needed(setting: Setting, gate: Gate, pilot: World) -> Needed | None:
         for review in range(min(PILOTS, len(arms.one.n)))
     ]  # fmt: skip
     needs = sorted((size for size in sizes if size is not None), key=lambda size: size.total)
-    usual = needs[len(needs) // 2] if 2 * len(needs) > PILOTS else None
-    return (
-        unmissed
-        if unmissed is not None and (usual is None or unmissed.total > usual.total)
-        else usual
-    )
+    usual = needs[len(needs) // 2 : len(needs) // 2 + 1] if 2 * len(needs) > PILOTS else []
+    return max([*usual, *([unmissed] if unmissed else [])], key=lambda s: s.total, default=None)
 
 
 def _due(setting: Setting, gate: Gate, arms: Compared) -> Needed | None:

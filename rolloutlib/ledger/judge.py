@@ -97,13 +97,11 @@ class Judge:
 
     def _witnessed(self, node: Node, file: SignoffFile) -> bool:
         """Whether a record at or before the revocation of a key had seen this signature."""
-        witness_bits = 0
+        witnesses = 0
         for other in self.ledger.nodes:
             if other.predicate.witnesses.get(node.id, {}).get(file.who) == file.digest:
-                witness_bits |= 1 << other.index
-        return any(
-            self.ledger.up_to(revocation) & witness_bits for revocation in self._revocations()
-        )
+                witnesses |= 1 << other.index
+        return any(self.ledger.up_to(revocation) & witnesses for revocation in self._revocations())
 
     def _revocations(self) -> Iterator[Node]:
         for node in self.ledger.nodes:
@@ -300,9 +298,8 @@ class Judge:
 
     def green(self) -> Head | None:
         """Return the newest promotion that says GO, holds in full, and was not rolled back."""
-        nodes = self.ledger.nodes
-        undone = undone_by(nodes)
-        for node in reversed(nodes):
+        undone = undone_by(self.ledger.nodes)
+        for node in reversed(self.ledger.nodes):
             promoted = node.predicate.verdict == "GO" and node.digest not in undone
             if promoted and self.line(node, files=True).ok:
                 return node.head

@@ -269,9 +269,8 @@ def _prompts_of_all(parts: Sequence[_Part], metric: str) -> tuple[Source, ...]:
     keys = [key for key in ("arm", "prompt", "cluster") if all(key in t.keys for t in tables)]
     if not tables:
         return ()
-    first, *others = (
-        grouped(replace(table, metrics={metric: table.metrics[metric]}), *keys) for table in tables
-    )
+    alone = (replace(table, metrics={metric: table.metrics[metric]}) for table in tables)
+    first, *others = (grouped(table, *keys) for table in alone)
     whole = replace(parts[0].compared.measured, answers=grouped(sum(others, start=first), *keys))
     return PromptSources(whole, parts[0].compared.pair).of_metric(metric)
 
@@ -292,9 +291,7 @@ def _overlaps(every: Sequence[Measured]) -> Overlap | None:
     if len(overlaps) < len(every):
         return None
     labels = {label: None for stage in every for label in stage.table.keys["cluster"].labels}
-    spread = [
-        _spread(stage, overlap, [*labels]) for stage, overlap in zip(every, overlaps, strict=True)
-    ]
+    spread = [_spread(*stage, [*labels]) for stage in zip(every, overlaps, strict=True)]
     blocks = [[rows @ columns.T for columns in spread] for rows in spread]
     for place, overlap in enumerate(overlaps):
         blocks[place][place] = overlap.shared
@@ -313,9 +310,8 @@ def _spread(measured: Measured, overlap: Overlap, labels: list[str | None]) -> F
         in_arm = arm.codes == arm.code(name)
         rows = np.bincount(codes[in_arm], table.rows[in_arm], len(labels))
         shares[name] = rows / max(rows.sum(), 1.0)
-    return np.array(
-        [n * shares[name] for (name, _), n in zip(overlap.runs, overlap.n, strict=True)]
-    )
+    sizes = zip(overlap.runs, overlap.n, strict=True)
+    return np.array([n * shares[name] for (name, _), n in sizes])
 
 
 def _pooled(cells: Sequence[Cells], codes: NDArray[np.int64], size: int) -> Cells:

@@ -290,11 +290,9 @@ def _judged(
              np.abs(treated.level.slope - second / positive) * most[0])  # fmt: skip
     slopes = (treated.level.slope, second / positive)
     parts = [scaled(own.below, own.above, slope) for slope in slopes]
-    down, up = (
-        np.minimum(*(part[side] + rest for part, rest in zip(parts, rests, strict=True)))
-        for side in (0, 1)
-    )
-    return down, up
+    (down, up), (other_down, other_up) = parts
+    return (np.minimum(down + rests[0], other_down + rests[1]),
+            np.minimum(up + rests[0], other_up + rests[1]))  # fmt: skip
 
 
 def scaled(below: ArrayLike, above: ArrayLike, slope: ArrayLike) -> tuple[FloatArray, FloatArray]:
