@@ -118,15 +118,16 @@ def _decide(arguments: argparse.Namespace) -> int:
         )  # fmt: skip
     book = book_here()
     settle(book, now())
-    if problems := book.problems([arguments.verdict]):
+    folder, by = arguments.review.resolve(), prepared_by(arguments)
+    # Of a folder that is not there, roles that nobody has yet are not the news.
+    if folder.exists() and (problems := book.problems([arguments.verdict])):
         complain("nobody could sign safely:{lines}", lines=listed(problems))
         return 1
     if arguments.verdict == "GO":
         refuse_unrecorded(book.plan, book.read(), book.root)
     node = decide(
-        book, arguments.review.resolve(), verdict=arguments.verdict, by=prepared_by(arguments),
-        now=now(), waivers=[*map(Waiver, gates, reasons)], note=arguments.note,
-        lang=arguments.lang,
+        book, folder, verdict=arguments.verdict, by=by, now=now(),
+        waivers=[*map(Waiver, gates, reasons)], note=arguments.note, lang=arguments.lang,
     )  # fmt: skip
     say("{record}: {verdict} drafted (sha256 {sha256})",
         record=node.id, verdict=node.predicate.verdict, sha256=node.digest)  # fmt: skip
