@@ -18,7 +18,7 @@ from tests.ledger.workbooks import keys
 if TYPE_CHECKING:
     from pathlib import Path
 
-ONE = "expected one SSH public key in a line"
+ONE_KEY = "expected one SSH public key in a line"
 PM = (keys() / "pm_kim.pub").read_text().strip()
 QA = (keys() / "qa_lee.pub").read_text().strip()
 BARE = " ".join(PM.split()[:2])
@@ -85,7 +85,7 @@ def test_what_is_no_public_key_is_told(tmp_path: Path, case: str) -> None:
     with pytest.raises(LedgerError) as refused:
         public_key(tmp_path / "k.pub")
     assert f"k.pub {says}" in str(refused.value)
-    assert ONE in str(refused.value)
+    assert ONE_KEY in str(refused.value)
     assert refused.value.code == "no-key"
 
 
@@ -110,7 +110,7 @@ def test_a_key_without_its_public_half(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "f")
     for name, says in (
         ("id", r"id\.pub is not there, and .*id is a private key; `ssh-keygen -y -f .*id > "),
-        ("README.md", rf"README\.md is another text; {ONE}"),
+        ("README.md", rf"README\.md is another text; {ONE_KEY}"),
         ("key.txt", r"is a public key without \.pub .*`cp .*key\.txt .*key\.txt\.pub`"),
         ("none", r"none is not there, and neither is .*none\.pub; expected the file"),
         ("none.pub", r"none\.pub does not exist; expected a file; --key takes"),
