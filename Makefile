@@ -102,19 +102,11 @@ clean: ## Remove .venv and caches (your reports stay)
 	rm -rf .venv .venv-spark .venv-tools .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find rolloutlib tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
-# Unpacking is half of it and fills a core: two pips share the lock, which names all that is needed.
-HALVES := 0 1
-INSTALL := $(BIN)/pip install --require-hashes --no-deps --no-compile --progress-bar off
-
 $(STAMP): requirements.lock pyproject.toml
 	@$(require-python)
 	@echo "Installing into .venv (one or two minutes, once):"
 	@$(PYTHON) -m venv .venv
-	@for half in $(HALVES); do \
-		awk -v half=$$half '/^[^ ]/ { n++ } n % 2 == half' requirements.lock > .venv/half-$$half.lock; done
-	@set -o pipefail; { pids=; for half in $(HALVES); do \
-		$(INSTALL) -r .venv/half-$$half.lock & pids="$$pids $$!"; done; \
-		failed=0; for pid in $$pids; do wait $$pid || failed=1; done; exit $$failed; } 2>&1 | \
+	@set -o pipefail; $(BIN)/pip install --require-hashes --no-compile --progress-bar off -r requirements.lock 2>&1 | \
 		tee .venv/install.log | $(progress) || { tail -n 20 .venv/install.log >&2; exit 1; }
 	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true # all cores; a few files are templates
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
@@ -150,6 +142,6 @@ endef
 define progress
 { while IFS= read -r line; do case "$$line" in \
 	Collecting* | Processing*) n=$$((n + 1)); [ $$((n % 40)) -ne 0 ] || echo "  $$n packages fetched" ;; \
-	Installing*) echo "  unpacking" ;; \
+	Installing*) echo "  unpacking and compiling $$n packages" ;; \
 	esac; done; }
 endef

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rolloutlib.ledger.card_parts import bold, row
 from rolloutlib.ledger.findings import finding
 from rolloutlib.ledger.first_card import first_card
+from rolloutlib.ledger.gate_rows import as_written
 from rolloutlib.ledger.promotion_card import promotion_card
 from rolloutlib.ledger.rollback_card import rollback_lines
 from rolloutlib.phrase import only_after_hangul
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from rolloutlib.ledger.folder import SignoffFile
     from rolloutlib.ledger.records import Predicate, Record
 
+NEWEST: Final = 3  # form of cards; of form 2 they tell 10.00 % from 10.0 % without a sign
 MEANINGS: Final = {
     "review": say("review"), "approval": say("approval"), "responsibility": say("responsibility"),
 }  # fmt: skip
@@ -44,7 +46,8 @@ def render(node: Node) -> bytes:
     """
     p = node.predicate
     kinds = {"keys": _keys, "rollback": _rollback, "promotion": _promotion}
-    with speaking(p.lang), nullcontext() if p.card else only_after_hangul():
+    particles = nullcontext() if p.card else only_after_hangul()
+    with speaking(p.lang), particles, nullcontext() if p.card == NEWEST else as_written():
         lines = [*kinds[p.kind](node.record), "", *_signatures(p, node.signoffs), ""]
         lines += _foot(p, node.digest)
         return "".join(f"{line}\n" for line in lines).encode()
@@ -52,7 +55,7 @@ def render(node: Node) -> bytes:
 
 def _promotion(record: Record) -> list[Line]:
     p = record.predicate
-    drawn = promotion_card if p.card == 2 else first_card  # noqa: PLR2004 -- the form's number
+    drawn = promotion_card if p.card else first_card
     return [_title(say("Decision Card"), p), *drawn(record)]
 
 

@@ -94,7 +94,7 @@ def decide(
     @speaking(spoken)
     def draft(slot: Slot) -> Predicate:
         return slot.draft(
-            "promotion", verdict, by, lang=spoken, card=2, note=note, waivers=tuple(waivers),
+            "promotion", verdict, by, lang=spoken, card=3, note=note, waivers=tuple(waivers),
             checks=tuple(check_state(check, slot.id) for check in checks), pins=pins,
             knobs=knobs_since(book, read.plan, slot.seq) or UNSET, **_reviewed(read, checks),
             **_moved(read, verdict),

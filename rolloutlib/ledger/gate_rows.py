@@ -7,6 +7,8 @@ percentage alone says nothing of a latency.
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.ledger.card_parts import VERDICTS, joined, number_of, row, title_of
@@ -14,13 +16,14 @@ from rolloutlib.text import markdown, prose
 from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from rolloutlib.ledger.card_parts import Line
     from rolloutlib.ledger.record_parts import GateState
 
 __all__ = [
     "SIDES",
+    "as_written",
     "gate_name",
     "gate_table",
     "goal_of",
@@ -31,6 +34,7 @@ __all__ = [
 ]
 
 _NO_DIGITS: Final = re.compile(r"[^0-9.−]+")
+_READ_AS_NUMBERS: ContextVar[bool] = ContextVar("numbers_are_read", default=True)
 SIDES: Final = {"lower": "≥", "higher": "≤"}  # of the limit, on which a number is to be
 
 
@@ -149,8 +153,20 @@ def _apart(gate: GateState, value: str | None, limit: str | None, unit: str) -> 
     return Sentence(f"{markdown(sign)} {{number}}", (("number", shown),))
 
 
-def _digits(number: Sentence) -> float:
+@contextmanager
+def as_written() -> Generator[None]:
+    """Tell 10.00 % from 10.0 % without a sign, as cards of forms 1 and 2 do and have to keep."""
+    token = _READ_AS_NUMBERS.set(False)
+    try:
+        yield
+    finally:
+        _READ_AS_NUMBERS.reset(token)
+
+
+def _digits(number: Sentence) -> float | str:
     """Return the number that people read: 10.00 % and 10.0 % are one, however many places."""
+    if not _READ_AS_NUMBERS.get():
+        return str(number)
     return float(_NO_DIGITS.sub("", str(number)).replace("−", "-") or "nan")
 
 

@@ -41,7 +41,7 @@ def public_key(key: Path) -> str:
             raise _no_half(key, file) from None
         raise LedgerError("no-key.unread", file=file, why=error.why) from None
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    match = PUBLIC_KEY.fullmatch(lines[0].strip()) if len(lines) == 1 else None
+    match = PUBLIC_KEY.fullmatch(" ".join(lines[0].split())) if len(lines) == 1 else None
     if match is None:
         raise _refusal(file, *_no_line(lines, text))
     if problem := _odd(match["key"]):

@@ -240,7 +240,7 @@ class Predicate(Part, frozen=True, kw_only=True):
     pins: Pins | None = None
     change: Change | None = None
     rollback: WayBack | None = None
-    card: Literal[2] | msgspec.UnsetType = msgspec.UNSET
+    card: Literal[2, 3] | msgspec.UnsetType = msgspec.UNSET
     features: dict[FlagKey, str] | msgspec.UnsetType = msgspec.UNSET
     cap: Whole | msgspec.UnsetType | None = msgspec.UNSET
     source: str | msgspec.UnsetType = msgspec.UNSET

@@ -31,6 +31,7 @@ __all__ = [
 CACHE: Final = ".rollout-history.json"
 DEPTH: Final = 4  # folders below the folder of reports: reports/daily/2026-10-29 is the second
 MOST: Final = 20_000  # folders that are looked at
+OWN: Final = ("docs", "params", "keys")  # folders of the workbook that hold no reports
 SHIPPED: Final = "examples"  # of the folder of reports: rendered reviews that come with the package
 _MARKS: Final = {REVIEW, PAGE, WATCH, WATCH_PAGE, SEAL}  # a folder with one of these is a report's
 
@@ -119,6 +120,7 @@ def is_elsewhere(place: Path, root: Path | None) -> bool:
     if home is not None and place == home / "reports":
         return False
     around = home is not None and home.is_relative_to(place)
+    around |= home is not None and any(place.is_relative_to(home / name) for name in OWN)
     if around or ".git" in place.parts or place == place.parent:
         return True
     return not os.path.lexists(place / CACHE) and not any(_below(place, "", DEPTH, [MOST]))

@@ -17,7 +17,7 @@ from rolloutlib.ledger.cards import render
 from rolloutlib.ledger.chain import Node
 from rolloutlib.ledger.decide import owed_of
 from rolloutlib.ledger.documents import decimal, decode, digest_of, encode
-from rolloutlib.ledger.gate_rows import gate_table
+from rolloutlib.ledger.gate_rows import as_written, gate_table
 from rolloutlib.ledger.record_parts import (
     CheckState,
     Deviation,
@@ -232,6 +232,8 @@ def test_one_place_more_is_no_other_number() -> None:
                            upper="0.1001")  # fmt: skip
     _, _, _, _, shown, _, bounds, _, _ = cells_of(gate)
     assert (shown, bounds) == ("slower than 2,200 ms: ≤ 10.00%", "&gt; 10.0% to &gt; 10.0%")
+    with as_written():
+        assert cells_of(gate)[6] == "10.0% to 10.0%", "a card of form 2 keeps its bytes"
 
 
 Harm = Literal["lower", "higher"]
