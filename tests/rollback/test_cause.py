@@ -153,5 +153,5 @@ def test_a_watch_is_a_cause_too(root: Path) -> None:
     ]
     outcome, notes = roll(root, report, "ko")
     assert outcome.record is not None
-    assert "- 경보: x\\(S1\\): 1시간 동안 열려 있음" in notes
+    assert "- 경보: x\\(S1\\): 1시간 동안 진행 중" in notes
     assert (root / "docs" / "LEDGER" / outcome.record / "watch.json").is_file()
