@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -24,7 +25,7 @@ from rolloutlib.text import plain
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["CHROMIUM", "ENGINES", "WEASYPRINT", "Engine", "Pdf", "engines", "printed"]
+__all__ = ["CHROMIUM", "ENGINES", "WEASYPRINT", "Engine", "Pdf", "engines", "kept_whole", "printed"]
 
 CHROMIUM, WEASYPRINT = "chromium", "weasyprint"
 ENGINES: Final = (CHROMIUM, WEASYPRINT)
@@ -37,6 +38,12 @@ SECONDS: Final = 120.0  # a page of 50 charts takes ten
 PREFIX: Final = "rollout-print-"
 SOCKET: Final = ".org.chromium.Chromium.XXXXXX/SingletonSocket"
 LEAST_FREE: Final = 1_000_000  # bytes: with less the disk is what failed
+_KOREAN: Final = re.compile(
+    r"<(?P<no_prose>head|style|svg|code|pre)\b.*?</(?P=no_prose)>"
+    r"""|<(?:"[^"]*"|'[^']*'|[^>"'])*>"""  # a tag
+    r"|(?<![^\s>])(?=[^\s<]*[가-힣])(?P<word>[^\s<]{2,24})(?![^\s<])",
+    re.DOTALL,
+)
 _SHOWN_CHARACTERS: Final = 300  # characters that are shown of what a program said
 _QUIET: Final = (
     "--headless", "--disable-gpu", "--no-first-run", "--no-default-browser-check",
@@ -228,8 +235,24 @@ def _by_chromium(engine: Engine, room: Path) -> Pdf:
 
 
 def _by_weasy(room: Path) -> Pdf:
+    """Print with WeasyPrint, which breaks a Korean line inside of words unless it is kept whole."""
+    file = room / "page.html"
+    file.write_text(kept_whole(file.read_text("utf-8")), encoding="utf-8")
     call = [sys.executable, "-P", "-c", _WEASY, str(room / "page.html"), str(room / "page.pdf")]
     return Pdf(_run(call, room, "WeasyPrint"), "WeasyPrint")
+
+
+def kept_whole(page: str) -> str:
+    """Return a page whose Korean words do not break; what no column could take stays as it is.
+
+    Its styles say `word-break: keep-all`, which WeasyPrint (70) does not know.
+    """
+
+    def whole(match: re.Match[str]) -> str:
+        word = match["word"]
+        return f'<span style="white-space: nowrap">{word}</span>' if word else match[0]
+
+    return _KOREAN.sub(whole, page)
 
 
 def _run(call: Sequence[str], room: Path, by: Phrase | str) -> bytes:

@@ -30,7 +30,7 @@ from rolloutlib.show.bundle import new_report
 from rolloutlib.show.decision import decision_page
 from rolloutlib.show.notebooks import render_html
 from rolloutlib.show.pages import Section, css_text, drawn, page, sanitised
-from rolloutlib.show.printing import CHROMIUM, ENGINES, WEASYPRINT, engines, printed
+from rolloutlib.show.printing import CHROMIUM, ENGINES, WEASYPRINT, engines, kept_whole, printed
 from rolloutlib.show.report import every_reason
 from rolloutlib.show.slides import print_report, report_at
 from rolloutlib.show.tables import Cell, Row, table
@@ -104,6 +104,25 @@ def filled(pdf: Path, folder: Path) -> list[float]:
             ink = whole.point([255] * 245 + [0] * 11).getbbox()
             shares.append(ink[3] / whole.height if ink else 0)
     return shares
+
+
+@pytest.mark.parametrize(
+    ("page", "whole"),
+    [
+        ("<th>스테이지 기준</th>", ["스테이지", "기준"]),
+        ("<p>GO에는 &lt;1,700개 a b</p>", ["GO에는", "&lt;1,700개"]),
+        ('<head><title>승급 불가</title></head><p aria-label="값 > 결정은 b">x</p>', []),
+        ("<style>a { content: '결정은'; }</style><code>rollout 결정은</code>", []),
+        ("<p>" + "가" * 25 + "</p>", []),
+    ],
+)
+def test_korean_words_are_kept_whole_for_an_engine_that_breaks_them(
+    page: str, whole: list[str]
+) -> None:
+    """In prose alone: tags, styles and commands stay as they are, and what no column takes."""
+    kept = kept_whole(page)
+    assert re.findall(r'<span style="white-space: nowrap">([^<]*)</span>', kept) == whole
+    assert re.sub(r"</?span[^>]*>", "", kept) == page
 
 
 @pytest.fixture
