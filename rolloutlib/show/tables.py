@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from unicodedata import category, east_asian_width
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from rolloutlib.text import LABEL, plain, terminal
 from rolloutlib.words.sentences import say
@@ -27,6 +28,7 @@ EMPTY = "rolloutlib_empty"  # in the metadata of an output with nothing to show
 LONGEST = 50  # rows of a table of files or runs; review.json holds all
 
 
+_TYPED: Final = re.compile("`([^`]+)`")
 _LINE = 10_000  # characters of a line of text: several cells, each cut at a sentence's length
 
 
@@ -159,7 +161,7 @@ def sheet(name: str) -> str:
 def _environment() -> Environment:
     """Make the environment of all templates: all is escaped, a missing value is an error."""
     loader = PackageLoader("rolloutlib", "templates")
-    return Environment(
+    environment = Environment(
         loader=loader,
         autoescape=True,
         finalize=_readable,
@@ -167,6 +169,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["commands"] = _commands
+    return environment
+
+
+def _commands(sentence: str) -> Markup:
+    """Show a sentence with what stands between backticks, to be typed, as code."""
+    return Markup(_TYPED.sub(r"<code>\1</code>", escape(terminal(sentence))))  # noqa: S704 -- escaped
 
 
 def _readable(value: object) -> object:

@@ -268,8 +268,9 @@ def test_invalid_has_a_page_of_its_own(tmp_path: Path, lang: str, heading: str, 
     assert f"<title>{heading}" in page
     unjudged = {"en": "Not judged until then: Pass rate", "ko": "판정하지 않는 게이트: 통과율"}
     for sentence in ("no run is left as evidence", f"<h2>{to_do}</h2>", "a.csv:2", "a.csv:3",
-                     unjudged[lang]):  # fmt: skip
+                     unjudged[lang], "<code>rollout review 2 "):  # fmt: skip
         assert sentence in page, sentence
+    assert "`rollout" not in page, "a command is shown as code"
     assert "None" not in page.partition("<body>")[2]
     assert len([*parts_in(tmp_path / "out")]) == 4  # with quarantine/ and its digest
 
