@@ -120,7 +120,7 @@ def _decide(arguments: argparse.Namespace) -> int:
     settle(book, now())
     folder, by = arguments.review.resolve(), prepared_by(arguments)
     # Of a folder that is not there, roles that nobody has yet are not the news.
-    if folder.exists() and (problems := book.problems([arguments.verdict])):
+    if folder.exists() and (problems := book.problems(arguments.verdict, by)):
         complain("nobody could sign safely:{lines}", lines=listed(problems))
         return 1
     if arguments.verdict == "GO":

@@ -84,7 +84,7 @@ def decide(
         LedgerError: the verdict is not covered, data or evidence changed since the review, parts
             of the report disagree, or the ledger is damaged.
     """
-    read = _report(book, folder, verdict)
+    read = _report(book, folder, verdict, by)
     checks = _judge_checks(book, read, now)
     _check_waivers(read.review.gates, checks, waivers)
     if changed := [*changed_files(read, book.root)]:
@@ -103,10 +103,10 @@ def decide(
     return append(book, "promotion", draft, _beside(read, checks, book.root), now=now)
 
 
-def _report(book: Workbook, folder: Path, verdict: Decision) -> ReviewFolder:
+def _report(book: Workbook, folder: Path, verdict: Decision, by: str) -> ReviewFolder:
     """Read a report, and refuse one that nothing can be decided on, or that nobody could sign."""
     read = ReviewFolder.read(folder, book.root)
-    if problems := book.problems([verdict]):
+    if problems := book.problems(verdict, by):
         raise LedgerError("lint", problems=together(problems))
     if read.review.look.counting == "exploration":
         raise UsageError(

@@ -153,6 +153,19 @@ def _problems(roles: Roles, signers: Signers, thresholds: Iterable[Threshold]) -
         )  # fmt: skip
 
 
+def alone(roles: Roles, by: str, approving: Iterable[Role]) -> Iterator[Phrase]:
+    """Yield which of the roles that approve a record only its preparer has."""
+    for role in approving:
+        holders = {who for who, person in roles.people.items() if role in person.roles}
+        if holders == {by}:
+            yield phrase(
+                "{file}: only {who} is {role}, and who prepares a record cannot approve it: "
+                "prepare it with another --by, or admit another {role}: `rollout keys add "
+                "NAME@HOST --name NAME --role {role} --key FILE.pub`",
+                file=ROLES_FILE, who=by, role=role,
+            )  # fmt: skip
+
+
 def _file_digest(path: Path) -> str:
     return digest_of(path.read_bytes() if path.is_file() else b"")
 

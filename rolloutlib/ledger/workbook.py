@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.ledger.chain import Ledger, read_ledger
 from rolloutlib.ledger.durable import Files
-from rolloutlib.ledger.signers import lint, load_roles, load_signers, trust
+from rolloutlib.ledger.signers import alone, lint, load_roles, load_signers, trust
 from rolloutlib.plan.model import load_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
-    from rolloutlib.ledger.records import Decision
+    from rolloutlib.ledger.records import Decision, Role
     from rolloutlib.phrase import Phrase
 
 FOLDER: Final = "docs/LEDGER"
@@ -55,7 +54,16 @@ class Workbook:
         """Read the ledger and check its chain."""
         return read_ledger(self.folder, self.roles.ledger)
 
-    def problems(self, verdicts: Iterable[Decision]) -> tuple[Phrase, ...]:
-        """Return what the lint of roles and keys finds, where these verdicts are to be signed."""
-        thresholds, chosen = self.trust.thresholds, {*verdicts, "KEYS"}
-        return lint(self.roles, self.signers, [thresholds[v] for v in thresholds if v in chosen])
+    def problems(self, verdict: Decision, by: str) -> tuple[Phrase, ...]:
+        """Return why a verdict that somebody prepares could not be signed, or not safely.
+
+        Args:
+            verdict: what the record says.
+            by: who prepares it, and so cannot approve it.
+        """
+        thresholds = self.trust.thresholds
+        needed = thresholds[verdict]
+        problems = lint(self.roles, self.signers, [needed, thresholds["KEYS"]])
+        # As the judge of signatures: whoever signs a GO approves it, an owner any verdict.
+        approving: list[Role] = [r for r in needed.all if verdict == "GO" or r == "owner"]
+        return (*problems, *alone(self.roles, by, approving))

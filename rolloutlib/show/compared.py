@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rolloutlib.judge.record import Recommendation
+from rolloutlib.judge.record import Recommendation, Verdict
 from rolloutlib.show.measured import how_many, missing_lines, simulated
 from rolloutlib.show.report import SIGNS, recommendation_word
 from rolloutlib.show.rows import badge, by_judge, evidence_lines, level, settled_by, terminal_table
@@ -55,6 +55,11 @@ def meaning_of(review: PairReview) -> Sentence:
             "decides no stage."
         )
     if review.recommendation is HOLD:
+        if review.gates and all(gate.evidence.verdict is Verdict.PASS for gate in review.gates):
+            return say(
+                "Every gate that was judged is proven; what is listed below holds it back. This "
+                "compares two files; it decides no stage."
+            )
         return say(
             "Nothing is proven broken, but not everything is proven yet. This compares two files; "
             "it decides no stage."

@@ -17,7 +17,7 @@ __all__ = ["replay_table"]
 @spoken
 def replay_table(replay: EngineReplay) -> Html:
     """Show the green run and the replay gate by gate."""
-    head = (say("Gate"), say("Green"), say("Bounds"), say("Replay"), say("Agreement"))
+    head = (say("Gate"), say("Green run"), say("Bounds"), say("Replay"), say("Agreement"))
     return table(head, [_row(gate) for gate in replay.gates])
 
 

@@ -245,12 +245,15 @@ def test_an_outcome_that_could_not_be_read_holds() -> None:
 
 
 @pytest.mark.usefixtures("empty")
-def test_an_expected_answer_is_no_outcome() -> None:
+def test_an_expected_answer_is_no_outcome(capsys: pytest.CaptureFixture[str]) -> None:
     """A column that is the same for every prompt in both files may be the answer key."""
     first, second = rows_of(1), rows_of(2)
     keyed = [row | {"passed": other["passed"]} for row, other in zip(second, first, strict=True)]
     code, review = compared(first, keyed)
     assert (code, codes(review) & {"pair.key"}) == (10, {"pair.key"})
+    assert {gate["evidence"]["verdict"] for gate in review["gates"]} == {"pass"}
+    shown = capsys.readouterr().out
+    assert "Every gate that was judged is proven; what is listed below holds it back." in shown
     plan = SHIPPED.read_text("utf-8").replace("identical: hold", "identical: tell")
     Path("eval.yaml").write_text(plan, "utf-8")
     assert compared(first, keyed, "--plan", "eval.yaml")[0] == 0, "two runs may agree in all"

@@ -24,6 +24,8 @@ from tests.ledger.workbooks import PEOPLE, START, decided, keys, promotion, publ
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rolloutlib.ledger.records import Decision
+
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
@@ -112,6 +114,25 @@ def test_lint_compares_roles_and_keys(root: Path) -> None:
         "`rollout keys add NAME@HOST --name NAME --role owner --key FILE.pub`",
     ):
         assert problem in problems
+
+
+@pytest.mark.parametrize(
+    ("verdict", "by", "refused"),
+    [("GO", "pm_kim", "pm"), ("GO", "eng_choi", ""), ("HOLD", "pm_kim", ""),
+     ("HOLD", "owner_park", "")],
+)  # fmt: skip
+def test_who_prepares_is_no_signer_of_an_approval(
+    root: Path, verdict: Decision, by: str, refused: str
+) -> None:
+    """Where nobody else has the role, no record is drafted that could never be signed."""
+    problems = "\n".join(map(str, Workbook(root).problems(verdict, f"{by}@ex.com")))
+    assert bool(problems) == bool(refused)
+    if refused:
+        assert f"only {by}@ex.com is {refused}, and who prepares a record cannot" in problems
+        assert "prepare it with another --by, or admit another pm: `rollout keys add" in problems
+    roles = root / "params" / "roles.yaml"
+    roles.write_text(roles.read_text().replace("[engine]", "[engine, pm]"))
+    assert Workbook(root).problems(verdict, f"{by}@ex.com") == (), "another may sign as pm"
 
 
 def test_git_signature_does_not_count(root: Path) -> None:

@@ -72,6 +72,22 @@ def test_the_table_is_about_words_that_are_said() -> None:
     assert [word for word in korean_words if word.removeprefix("…") not in everything] == []
 
 
+# A value, what may close it, and a particle that is right after some values alone.
+OPEN: Final = re.compile(
+    r"\{[^{}]*\}[`\"'”\u2019…]?(?:을|를|이|가|은|는|과|와|로|으로)(?=[\s.,;)]|$)"
+)
+KEPT: Final = "{id}.record"  # a card's, which keeps its bytes
+
+
+def test_a_particle_after_a_value_is_open() -> None:
+    """What a value ends in is not known when the sentence is written."""
+    texts = spoken_texts()
+    templates = {text.replace("{{", "").replace("}}", "") for text in texts.values()}
+    assert [text for text in templates if OPEN.search(text) and KEPT not in text] == []
+    assert OPEN.search("`rollout replay {record}`를 실행하세요")
+    assert not OPEN.search("`rollout replay {record}`을(를) 실행하세요")
+
+
 @pytest.mark.parametrize(
     ("text", "excluded"),
     [

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = ROOT / "rolloutlib" / "locale" / "ko" / "LC_MESSAGES" / "rolloutlib.po"
 SAME = {
-    "GO", "Green", "SHA-256", "{light} {trend}", "{lower} to {upper}", "{number} ms", "{number} pp",
+    "GO", "SHA-256", "{light} {trend}", "{lower} to {upper}", "{number} ms", "{number} pp",
     "{one} and {other}",
 }  # fmt: skip
 UNITS = {*get_args(Unit), *get_args(NeededUnit)}  # what designs and `Needed` count
