@@ -15,7 +15,7 @@ import msgspec
 
 from rolloutlib.errors import FileError, UsageError
 from rolloutlib.files import bounded_bytes
-from rolloutlib.judge.record import Review, decode
+from rolloutlib.judge.record import SCHEMA, Review, decode
 from rolloutlib.ledger.seal import REVIEW, SEAL, lists
 from rolloutlib.measure.looks import Look
 from rolloutlib.plan.model import workbook_root
@@ -57,12 +57,16 @@ class _Run(msgspec.Struct):
     last_at: datetime | None = None
 
 
+class _Kind(msgspec.Struct):
+    schema: str = ""
+
+
 class _Head(msgspec.Struct):
     """What tells whether a review is of the same series, without decoding the rest."""
 
-    stage: int
-    control: str
-    treatment: str
+    stage: int | None = None
+    control: str = ""
+    treatment: str = ""
     data_sha256: str = ""
     gates: tuple[msgspec.Raw, ...] = ()
     runs: tuple[_Run, ...] = ()
@@ -101,8 +105,8 @@ def last_review(review: Review, params: ReviewParams) -> LastReview:
     damaged: list[str] = []
     candidates = sorted(_candidates(review, _places(root, params), damaged, root), reverse=True)
     for candidate in candidates:
-        with suppress(UsageError):  # its seal or its record cannot be read
-            if lists(bounded_bytes(candidate.folder / SEAL), REVIEW, candidate.data):
+        with suppress(UsageError):  # its record cannot be read
+            if _as_sealed(candidate.folder, candidate.data):
                 where = _named(candidate.folder, root)
                 return LastReview(where, decode(candidate.data), tuple(damaged))
         damaged.append(_named(candidate.folder, root))
@@ -150,6 +154,9 @@ def _candidates(
     for folder in (report for place in places for report in _reports(place)):
         try:
             data = bounded_bytes(folder / REVIEW)
+            if msgspec.json.decode(data, type=_Kind).schema != SCHEMA:  # such as a comparison
+                damaged.extend(() if _as_sealed(folder, data) else (_named(folder, root),))
+                continue
             head = msgspec.json.decode(data, type=_Head)
         except FileError as error:
             if not error.missing:
@@ -163,6 +170,12 @@ def _candidates(
         when = (_end(head.runs), head.look.number)
         if arms and head.stage == review.stage and other and when <= this:
             yield _Candidate(*when, folder.name, folder, data)
+
+
+def _as_sealed(folder: Path, record: bytes) -> bool:
+    with suppress(UsageError):  # the seal cannot be read
+        return lists(bounded_bytes(folder / SEAL), REVIEW, record)
+    return False
 
 
 def _reports(place: Path) -> list[Path]:

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from rolloutlib.cli import main
 from rolloutlib.errors import UsageError
 from rolloutlib.judge.moved import moved
-from rolloutlib.judge.record import encode
+from rolloutlib.judge.pair_record import PairReview, encode_pair
+from rolloutlib.judge.record import Recommendation, encode
 from rolloutlib.ledger.seal import REVIEW, SEAL, seal_of
 from rolloutlib.measure.looks import look_at
 from rolloutlib.plan.params import ReviewParams
@@ -20,6 +21,7 @@ from rolloutlib.show.moved import against_last, side_by_side
 from rolloutlib.words.reasons import worded
 from rolloutlib.words.sentences import speaking
 from tests.sample_review import Tags, earlier, hostile, story
+from tests.sealed_reports import sealed_watch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from rolloutlib.judge.record import Review
 
 NOW = replace(story(), data_sha256="a" * 64, look=look_at(2, planned=3, confidence=0.95))
+GO = Recommendation.GO
 WEEK = timedelta(days=7)
 
 
@@ -127,6 +130,21 @@ def test_what_is_not_sealed_or_not_as_sealed_is_passed_over(workbook: Path) -> N
     assert set(last.damaged) == {"reports/w1", "reports/w3"}
     text = against_last(NOW, last).text
     assert text.count("Passed over, since its review.json is not as it was sealed: reports/w") == 2
+
+
+def test_what_is_sealed_and_no_review_is_passed_over_in_silence(workbook: Path) -> None:
+    """A comparison and a watch are as they were sealed; one that was changed is named."""
+    reports = workbook / "reports"
+    sealed(reports / "w1", of_week(1))
+    record = encode_pair(PairReview(control="a", treatment="b", recommendation=GO, reasons=()))
+    changed = record.replace(b'"GO"', b'"HOLD"')
+    for name, written in (("files", record), ("other", changed)):
+        (reports / name).mkdir()
+        (reports / name / REVIEW).write_bytes(written)
+        (reports / name / SEAL).write_bytes(seal_of({REVIEW: record}))
+    sealed_watch(reports / "2026-03-20")
+    last = last_review(NOW, params())
+    assert (last.where, last.damaged) == ("reports/w1", ("reports/other",))
 
 
 @pytest.mark.slow
