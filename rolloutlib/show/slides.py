@@ -56,6 +56,7 @@ _HEAD: Final = re.compile(
 UNSEALED: Final = say(
     "This report has no seal: all that was checked is that the page names this review.json."
 )
+_TO_INDEX: Final = re.compile(r' ?<a class="rl-index" [^>]*>[^<]*</a>')  # a place on this machine
 _TITLE: Final = re.compile(r"<title>([^<]*)</title>")
 
 
@@ -282,5 +283,5 @@ def _for_paper(shown: Shown, now: datetime) -> str:
         f"sha256:{sha256(shown.record).hexdigest()[:12]}",
     ]
     sheet = render("print.css", foot=css_text(" · ".join(filter(None, foot))))
-    opened = shown.page.replace("<details>", "<details open>")
+    opened = _TO_INDEX.sub("", shown.page).replace("<details>", "<details open>")
     return opened.replace("</head>", f"<style>\n{sheet}\n</style>\n</head>", 1)

@@ -84,8 +84,9 @@ def page_of(digest: str) -> str:
     ]
     files = sanitised(table(("File", "SHA-256"), rows).html)
     return page(
-        [*sections, Section("in", "Inputs", [files])], title=TITLE, lang="ko", review=digest
-    )
+        [*sections, Section("in", "Inputs", [files])], title=TITLE, lang="ko", review=digest,
+        index="../index.html",
+    )  # fmt: skip
 
 
 def text_of(pdf: Path) -> list[str]:
@@ -172,6 +173,7 @@ def test_a_report_is_printed_whole(tmp_path: Path, engine: str, own_temporary: P
     assert len(of_table) > 1
     assert all("SHA-256" in sheet for sheet in of_table)
     assert min(filled(made.path, tmp_path)[1:-1]) > 0.6
+    assert b"/URI (file:" not in made.path.read_bytes()
     assert report_at(folder).sealed  # the PDF is none of the sealed parts
     assert [*own_temporary.iterdir()] == []
 
@@ -196,6 +198,24 @@ def test_paper_says_where_the_other_reasons_are(tmp_path: Path, engine: str) -> 
     assert named is not None
     assert "Reason 8." in sheets[int(named[1] or 2) - 2]
     assert bool(named[1]) == (engine == WEASYPRINT)  # Chromium 156 counts no other page
+
+
+def test_paper_leads_to_no_place_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page has the link to its index; what is printed has neither it nor its words."""
+    sheets: list[str] = []
+
+    def print_nothing(html: str, _engine: str) -> printing.Pdf:
+        sheets.append(html)
+        return printing.Pdf(b"%PDF-", WEASYPRINT)
+
+    monkeypatch.setattr("rolloutlib.show.slides.printed", print_nothing)
+    folder = report(tmp_path / "w47")
+    print_report(folder, engine=WEASYPRINT, now=NOW)
+    link = '<a class="rl-index" href="../index.html">'
+    assert link in (folder / "review.html").read_text("utf-8")
+    assert "index.html" not in sheets[0]
 
 
 def test_what_another_review_left_is_not_printed(tmp_path: Path) -> None:
