@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
 from markupsafe import escape
@@ -21,6 +22,7 @@ _ADDRESS: Final = re.compile(
 _PLACE: Final = re.compile(
     r"(?<![\w/.<:+,=~…])(?:~?/|[A-Za-z]:\\)(?:[^\s/\\<>\"'&;()|]+[/\\])+(?=[^\s/\\<>\"'&;()|])"
 )
+_TO_INDEX: Final = re.compile(r'<a class="rl-index" href="[^"]*">[^<]*</a>')
 _LANGUAGE: Final = re.compile(r'<html[^>]*\blang="(\w+)"')
 
 
@@ -80,9 +82,7 @@ def without_rows(page: str) -> str:
 
     The heading stays. The note is in the page's language.
     """
-    named = _LANGUAGE.search(page)
-    lang = named[1] if named and named[1] in LANGUAGES else "en"
-    with speaking(lang):
+    with speaking(_language_of(page)):
         note = escape(str(say("Single rows are not published; the report itself has them.")))
     for span in reversed(_Sections(page).found):
         closed = f"{'</div>' * span.within}\n<p>{note}</p>\n"
@@ -112,9 +112,21 @@ def without_places(text: str) -> str:
     return _PLACE.sub("…/", text)
 
 
-def in_site(page: str) -> str:
-    """Return a page whose index lies in the site's root, a folder above that of the reports."""
-    return page.replace('<a class="rl-index" href="', '<a class="rl-index" href="../')
+def _language_of(page: str) -> str:
+    named = _LANGUAGE.search(page)
+    return named[1] if named and named[1] in LANGUAGES else "en"
+
+
+def in_site(page: str, where: str) -> str:
+    """Return a report's page whose link leads to the index of the site, in the page's language.
+
+    Args:
+        page: of the report.
+        where: its folder, as a path from the site's folder of reports.
+    """
+    address = "../" * (len(PurePosixPath(where).parts) + 1) + "index.html"
+    word = escape(say("All reports and decisions").text(_language_of(page)))
+    return _TO_INDEX.sub(f'<a class="rl-index" href="{address}">{word}</a>', page)
 
 
 def for_others(text: str) -> str:

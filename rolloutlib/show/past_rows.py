@@ -177,6 +177,6 @@ def lines_of(pasts: Iterable[Past], decided: Callable[[Past], str]) -> list[str]
             continue
         day = f"{past.until:%Y-%m-%d}" if past.until else "–"
         users = "–" if past.users is None else f"{past.users:,}"
-        numbers = (day, _look(past), users)
+        numbers = (day, " ".join((_look(past), *_counted(past))), users)
         rows.append((verdict_of(past), said_of(past), *numbers, decided(past) or "–", name))
     return aligned(rows)

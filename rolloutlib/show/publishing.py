@@ -120,7 +120,7 @@ def _pages(reports: Path, made: Path, pasts: Iterable[Past], *, whole: bool) -> 
             continue
         if past.word == "INVALID" and not whole:
             continue  # why data were refused quotes them
-        page = in_site(data.decode("utf-8", "replace"))
+        page = in_site(data.decode("utf-8", "replace"), past.where)
         place = made / REPORTS / past.where / past.page
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(page if whole else for_others(without_rows(page)), "utf-8")

@@ -250,6 +250,18 @@ def test_the_command_prints_its_table(reports: Path, capsys: pytest.CaptureFixtu
     assert main(["history", "nowhere"]) == 2
 
 
+def test_an_exploration_is_no_look_in_the_terminal(
+    reports: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The table says of a look that it was an exploration, as the page does."""
+    look = replace(week(1).look, number=1, planned=1, counting="exploration")
+    sealed_review(reports / "w1", replace(week(1), look=look))
+    assert main(["history"]) == 0
+    assert " 1 / 1 exploration " in capsys.readouterr().out
+    (row,) = rows((reports / "index.html").read_text("utf-8"))
+    assert " 1 / 1 exploration " in row
+
+
 def test_only_reports_below_reports_renew_the_index(
     reports: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -297,7 +309,9 @@ def test_a_report_leads_to_the_index_that_lists_it(reports: Path) -> None:
     assert {index_from(reports / name, reports) for name in elsewhere} == {""}
     html = render_html(nbformat.v4.new_notebook(), "ko", index="../index.html")
     assert '<a class="rl-index" href="../index.html">모든 보고서: reports/index.html</a>' in html
-    assert 'class="rl-index" href="../../index.html"' in in_site(html)
+    for where, up in (("w1", "../../"), ("daily/2026-03-20", "../../../"), ("a/b/x", "../" * 4)):
+        leads = f'<a class="rl-index" href="{up}index.html">모든 보고서와 결정</a>'
+        assert leads in in_site(html, where)
     assert "rl-index" not in render_html(nbformat.v4.new_notebook())
 
 

@@ -119,6 +119,23 @@ def test_every_address_leads_to_a_file_that_is_there(site: Path) -> None:
             assert not parts.path or (site / name).parent.joinpath(unquote(parts.path)).is_file()
 
 
+def test_a_page_leads_to_the_index_of_its_site(book: Path) -> None:
+    """Wherever the report lay when it was made, and whichever folder of reports is published."""
+    foot = '<footer>Made. <a class="rl-index" href="../index.html">All: reports</a></footer>'
+    moved = sealed_review(book / "reports" / "daily" / "archive" / "x", week(7), body=foot)
+    before = (moved / "review.html").read_bytes()
+    for line, where in (("publish all", "reports/daily/archive/x"),
+                        ("publish part --reports reports/daily", "reports/archive/x")):  # fmt: skip
+        assert main(line.split()) == 0
+        out = book / line.split()[1]
+        html = (out / where / "review.html").read_text("utf-8")
+        (href,) = re.findall('<a class="rl-index" href="([^"]*)">All reports and decisions<', html)
+        assert (out / where / href).resolve() == out / "index.html"
+        test_every_address_leads_to_a_file_that_is_there(out)
+    assert (moved / "review.html").read_bytes() == before
+    shutil.rmtree(moved.parent)
+
+
 def test_the_index_leads_to_reports_and_decisions(site: Path) -> None:
     """A row leads to its page and to the card that stands on it; the card leads back."""
     html = (site / "index.html").read_text("utf-8")
