@@ -10,7 +10,7 @@ from rolloutlib.show.next_step import next_steps
 from rolloutlib.show.registered import firing
 from rolloutlib.show.report import SIGNS, look_of, meaning_of, recommendation_word, title_of
 from rolloutlib.show.rows import badge, estimate, plan_limit, plan_value, proof_limit
-from rolloutlib.show.signoffs import Standing, decided_lines, standing, still_owed
+from rolloutlib.show.signoffs import ITEMS, Standing, decided_lines, standing, still_owed
 from rolloutlib.show.stages import stages_of
 from rolloutlib.show.tables import Html, aligned, render, sheet, style
 from rolloutlib.text import LABEL, plain
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["decision_page"]
 
 REASONS: Final = 3  # on the first screen; the section below it has all
-ITEMS: Final = 6  # that are owed
 
 
 class _Gate(NamedTuple):
@@ -141,7 +140,8 @@ def _words(review: Review, state: Standing) -> dict[str, str]:
         if state.rollback or state.verdict is not review.recommendation:
             why = say("Why {word} is recommended", word=recommended)
     words = {
-        "every_reason": say("Every reason"), "why": why, "gates": say("Gates"), "gate": say("Gate"),
+        "every_reason": say("Every reason"), "every_item": say("Decision and signatures"),
+        "why": why, "gates": say("Gates"), "gate": say("Gate"),
         "estimate": say("Estimate [bounds]"), "limit": say("Stage limit"),
         "evidence": say("Evidence"), "value": say("Plan's value"),
         "plan_limit": say("Plan's limit"), "plan": say("Plan's rule"),

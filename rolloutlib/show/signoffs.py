@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.errors import RolloutError
 from rolloutlib.flags.state import FLAGS, FlagsError, read_flags
@@ -16,7 +16,8 @@ from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.show.next_step import decide
 from rolloutlib.show.report import recommendation_word
 from rolloutlib.show.tables import Cell, Html, Row, bullets, joined, table
-from rolloutlib.words.reasons import texts, worded
+from rolloutlib.words.reasons import sentence, texts, worded
+from rolloutlib.words.roles import role_word
 from rolloutlib.words.sentences import Sentence, say, speaking
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from rolloutlib.ledger.chain import Ledger, Node
     from rolloutlib.plan.params import ReviewParams
 
-__all__ = ["Standing", "decided_lines", "sign_off", "standing", "still_owed"]
+__all__ = ["ITEMS", "Standing", "decided_lines", "sign_off", "standing", "still_owed"]
+
+ITEMS: Final = 6  # that are open: on the first screen; of more the sign-off block has all
 
 
 class Standing(NamedTuple):
@@ -119,7 +122,8 @@ def sign_off(
     """Show who signs this review's decision, with the exact command where a signature is missing.
 
     The decision is the newest record of these very results that is signed in whole, else the newest
-    one; before there is one, the command that drafts it.
+    one; before there is one, the command that drafts it. All that is open stands below, where the
+    decision page has no room for it.
 
     Args:
         review: what was reviewed.
@@ -131,7 +135,8 @@ def sign_off(
     with speaking(lang):
         state = standing(review, root, now)
         if state.ledger is None:
-            return bullets([say("The ledger cannot be read: {why}", why=state.damage)])
+            unread = bullets([say("The ledger cannot be read: {why}", why=state.damage)])
+            return joined(unread, *_all_owed(review, state))
         at = say("The ledger is empty; this would be its first decision.")
         if state.ledger.heads:
             head = "+".join(head.sha256 for head in state.ledger.heads)  # several: an open fork
@@ -143,7 +148,17 @@ def sign_off(
         omitted = texts(left_out_of_review(review, state.ledger)) if carries else []
         accepts = (say("Who signs a GO accepts: {why}", why=why) for why in within)
         steps = decided_lines(state, review) or [_next_step(review, params)]
-        return joined(bullets([at, *steps, *omitted, *accepts]), signatures)
+        lines = bullets([at, *steps, *omitted, *accepts])
+        return joined(lines, signatures, *_all_owed(review, state))
+
+
+def _all_owed(review: Review, state: Standing) -> Iterator[Html]:
+    """Yield the table of what is open, where the decision page leads to it."""
+    items = [*still_owed(review, state)]
+    if len(items) > ITEMS:
+        rows = [Row((Cell(str(role_word(item.role))), Cell(sentence(item.why)))) for item in items]
+        shown = table((say("Role"), say("Open, and who owes it")), rows)
+        yield Html(f'<div id="rl-owed">{shown.html}</div>', shown.text)
 
 
 def _decisions(review: Review, ledger: Ledger) -> list[Node]:

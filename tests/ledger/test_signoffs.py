@@ -19,10 +19,11 @@ from rolloutlib.ledger.records import Pins
 from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.reason import because
 from rolloutlib.show.decision import decision_page
+from rolloutlib.show.pages import sanitised
 from rolloutlib.show.signoffs import sign_off
 from rolloutlib.words.reasons import worded
 from tests.ledger.workbooks import SIGNERS, START, Quick, promotion, rollback, signed, workbook
-from tests.sample_review import bfcl
+from tests.sample_review import bfcl, told
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +41,18 @@ def test_before_a_decision_every_signature_has_its_command(tmp_path: Path) -> No
     text = sign_off(review, root=workbook(tmp_path / "w"), now=NOW).text
     assert "rollout decide REPORT_FOLDER --verdict GO" in text
     assert all(f"rollout sign DECISION --as {role}" in text for role in ("pm", "qa", "owner"))
+
+
+def test_what_the_first_screen_leaves_out_is_open_below(tmp_path: Path) -> None:
+    """Where the decision page counts open items, the place that it leads to names every one."""
+    root = workbook(tmp_path / "w")
+    for number in (6, 8):
+        owed = tuple(OpenItem("owner", told(f"Item {k}.")) for k in range(number))
+        review = replace(bfcl(), open_items=owed)
+        below = sanitised(sign_off(review, root=root, now=NOW).html).partition('id="rl-owed"')[2]
+        leads = 'href="#rl-owed"' in page(review, root)
+        assert [f"Item {k}." in below for k in range(number)] == [leads] * number
+        assert leads == (number == 8)
 
 
 def test_invalid_data_have_nothing_to_sign(tmp_path: Path) -> None:

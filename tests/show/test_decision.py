@@ -88,7 +88,8 @@ def test_what_is_open_has_its_role_and_many_are_counted() -> None:
     owed = tuple(OpenItem("owner", told(f"Item {k}.")) for k in range(8))
     html = decision_page(structs.replace(bfcl(), open_items=owed), "ko").html
     assert "<strong>오너:</strong> Item 0." in html
-    assert "외 2건" in html
+    label = 'class="rl-more" data-label="결정과 서명"'
+    assert f'<li {label}><a href="#rl-owed">외 2건</a></li>' in sanitised(html)
 
 
 @pytest.mark.parametrize(
