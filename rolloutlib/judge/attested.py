@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, cast
 
 from pydantic import (
     AliasChoices,
@@ -19,6 +19,7 @@ from pydantic import (
 
 from rolloutlib.errors import PlanError
 from rolloutlib.files import file_sha256
+from rolloutlib.judge.copied import copied, misnamed
 from rolloutlib.judge.finding import Finding, find, locate, oldest, read_file, read_moment
 from rolloutlib.judge.incidents import INCIDENTS
 from rolloutlib.judge.junit import read_suite
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rolloutlib.judge.finding import Occasion
-    from rolloutlib.judge.junit import Suite
     from rolloutlib.plan.model import Check
     from rolloutlib.reason import Reason
 
@@ -57,36 +57,33 @@ def look_at_suites(check: Check, occasion: Occasion) -> Finding:
         files=tuple(names[suite.name] for suite in present),
         ages=tuple((suite.name, oldest(map(read_moment, suite.timestamps))) for suite in present),
         simulated=any(suite.simulated for suite in present),
-        made_for=tuple(
-            (suite.name, _of_suite(suite.made_for, names[suite.name]))
-            for suite in present
-            if suite.made_for
-        ),
     )
     if failed := tuple(suite.name for suite in suites if suite.failed):
         return finding(holds=False, why=because("suites.fail", suites=failed))
-    copies = (_copied(suite, check.items) for suite in present if not suite.doubt)
+    passed = [suite for suite in present if not suite.doubt]
+    copies = (
+        misnamed(suite, check.items) or copied(suite, passed[:before])
+        for before, suite in enumerate(passed)
+    )
     doubts = (*(suite.doubt for suite in suites if suite.doubt), *filter(None, copies))
     if doubts:
         if all(doubt.code == "suite.unfilled" for doubt in doubts):
             drafts = tuple(suite.name for suite in suites if suite.doubt)
             return finding(holds=None, why=because("suites.unfilled", suites=drafts))
         return finding(holds=None, why=because("suites.open", suites=doubts))
+    of_runs = tuple(  # read last: a slip in one suite's properties hides no other suite's failure
+        (suite.name, _of_suite(suite.made_for, names[suite.name]))
+        for suite in suites
+        if suite.made_for
+    )
+    holds = partial(finding, holds=True, made_for=of_runs)
     if flaky := tuple(f"{suite.name}: {test}" for suite in suites for test in suite.flaky):
-        return finding(holds=True, why=because("suites.flaky", count=len(suites), tests=flaky))
-    return finding(holds=True, why=because("suites.pass", count=len(suites)))
-
-
-def _copied(suite: Suite, items: Sequence[str]) -> Reason | None:
-    """Say that a suite's file is another suite's of the plan, by the names within it."""
-    if suite.name.casefold() in suite.named:
-        return None
-    other = next((item for item in items if item.casefold() in suite.named), None)
-    return None if other is None else because("suite.other", suite=suite.name, named=other)
+        return holds(why=because("suites.flaky", count=len(suites), tests=flaky))
+    return holds(why=because("suites.pass", count=len(suites)))
 
 
 def _of_suite(properties: Sequence[tuple[str, str]], file: str) -> MadeFor:
-    """Return what a suite ran on; `rollout.flags.searchLite` is a flag."""
+    """Return what a suite ran on; `flags.searchLite` is a flag."""
     flags = {key.removeprefix(_FLAGS): value for key, value in properties if key.startswith(_FLAGS)}
     others = {key: value for key, value in properties if not key.startswith(_FLAGS)}
     return made_for({**others, "flags": flags} if flags else others, file)
@@ -124,7 +121,7 @@ class _Change(_Attested):
 class _Changes(_Attested):
     """changes.yaml: which documents reflect the change; a mere list of them is fine as well."""
 
-    made_for: MadeFor | None = None
+    made_for: object = None  # read last: a slip in it hides no document that fails
     documents: list[_Change]
 
 
@@ -168,7 +165,6 @@ def look_at_documents(check: Check, occasion: Occasion) -> Finding:
             (each.title, read_moment(each.said.updated or changes.updated)) for each in listed
         ),
         simulated=changes.simulated or any(each.said.simulated for each in listed),
-        made_for=() if changes.made_for is None else ((CHANGES, changes.made_for),),
     )
     required = [each for each in listed if not each.waived]
     if behind := _titles(each for each in required if not each.said.reflected):
@@ -178,11 +174,12 @@ def look_at_documents(check: Check, occasion: Occasion) -> Finding:
         return finding(holds=None, why=because("documents.missing", documents=missing))
     if (unlike := _unlike(required, occasion)) is not None:
         return finding(holds=None, why=unlike)
-    count = len(check.items)
+    of_runs = () if changes.made_for is None else ((CHANGES, made_for(changes.made_for, CHANGES)),)
+    holds, count = partial(finding, holds=True, made_for=of_runs), len(check.items)
     if waived := tuple(f"{each.title} ({each.waived})" for each in listed if each.waived):
         why = because("documents.waived", count=count, waived=waived)
-        return finding(holds=True, why=why)
-    return finding(holds=True, why=because("documents.reflect", count=count))
+        return holds(why=why)
+    return holds(why=because("documents.reflect", count=count))
 
 
 def _read_changes(file: Path) -> _Changes:
@@ -231,7 +228,9 @@ _DATE: Final = re.compile(
     rf"^{_MARKS}(?:date|updated|released?|날짜|일자|작성일){_MARKS}:{_MARKS}(.{{1,200}}?){_MARKS}\r?$",
     re.IGNORECASE | re.MULTILINE,
 )
-_MADE_FOR: Final = re.compile(r"^made_for[ \t]*:.*(?:\n[ \t]+\S.*)*", re.MULTILINE)
+_MADE_FOR: Final = re.compile(  # a mapping: "made_for: the beta users" are words of the notes
+    r"^made_for[ \t]*:[ \t]*(?:\{.*|#.*)?(?:\n[ \t]+\S.*)*$", re.MULTILINE
+)
 _SIMULATED: Final = re.compile(
     rf"^{_MARKS}simulated{_MARKS}:{_MARKS}true{_MARKS}\r?$", re.IGNORECASE | re.MULTILINE
 )
@@ -264,12 +263,10 @@ def look_at_notes(check: Check, occasion: Occasion) -> Finding:
     )
     age = (NOTES, oldest(map(read_moment, _DATE.findall(text))))
     simulated = _SIMULATED.search(text) is not None
-    finding = partial(
-        Finding, files=(NOTES,), ages=(age,), simulated=simulated, made_for=_of_notes(lines)
-    )
+    finding = partial(Finding, files=(NOTES,), ages=(age,), simulated=simulated)
     if missing:
         return finding(holds=None, why=because("notes.lack", sections=missing))
-    return finding(holds=True, why=because("notes.whole"))
+    return finding(holds=True, why=because("notes.whole"), made_for=_of_notes(lines))
 
 
 def _of_notes(lines: str) -> tuple[tuple[str, MadeFor], ...]:
@@ -279,5 +276,6 @@ def _of_notes(lines: str) -> tuple[tuple[str, MadeFor], ...]:
         PlanError: it cannot be read.
     """
     shown = _NOT_SHOWN.sub("", lines)
-    blocks = [parse_yaml(match[0], NOTES)["made_for"] for match in _MADE_FOR.finditer(shown)]
+    values = [parse_yaml(match[0], NOTES)["made_for"] for match in _MADE_FOR.finditer(shown)]
+    blocks = [cast("object", value) for value in values if isinstance(value, dict)]
     return tuple((NOTES, made_for(block, NOTES)) for block in blocks)

@@ -40,7 +40,9 @@ _COUNTS: Final = {
     "skipped": ("skipped", "disabled", "skip", "skips", "ignored", "notrun"),
 }  # fmt: skip
 _NAMED: Final = 10
-_OF_RUNS: Final = "rollout."
+_OF_RUNS: Final = "rollout.made_for."
+_SIGNS: Final = ("classname", "name", "time", "timestamp")  # of a test
+_RUNNER: Final = "pytest tests"  # what pytest calls every report, whatever suite it is of
 _COUNT: Final = re.compile(r"\+?([0-9]{1,12})(\.0*)?")
 
 
@@ -53,8 +55,10 @@ class Suite(NamedTuple):
         flaky: tests that failed first and passed in the end.
         timestamps: as the file tells them.
         simulated: the file says that nothing was tested.
-        made_for: what it says that it ran on: its properties `rollout.…`, without that.
+        made_for: what it says that it ran on: its properties `rollout.made_for.…`, without that.
         named: what the suites in the file are called, in lower case.
+        outermost: those of them that are in no suite with a name.
+        cases: class, name, duration and time of its tests, as far as they tell them.
     """
 
     name: str
@@ -65,6 +69,8 @@ class Suite(NamedTuple):
     simulated: bool = False
     made_for: tuple[tuple[str, str], ...] = ()
     named: frozenset[str] = frozenset()
+    outermost: frozenset[str] = frozenset()
+    cases: tuple[tuple[str, ...], ...] = ()
 
 
 class _Tally:
@@ -121,6 +127,8 @@ def read_suite(name: str, file: Path) -> Suite:
         flaky=tuple(whole.flaky), timestamps=_timestamps(elements),
         simulated=any(map(_simulated, elements)), made_for=_made_for(elements),
         named=frozenset(_title_of_suite(each) for each in elements if _name(each) in _SUITES),
+        outermost=frozenset(_outermost(root)),
+        cases=tuple(_signs(each) for each in elements if _name(each) == "testcase"),
     )  # fmt: skip
 
 
@@ -259,8 +267,25 @@ def _title_of_suite(element: Element) -> str:
     return (element.get("name") or "").strip().casefold()
 
 
+def _outermost(root: Element) -> Iterator[str]:
+    """Yield the names of suites that are in no other suite with a name."""
+    waiting = [root]
+    while waiting:
+        element = waiting.pop()
+        title = _title_of_suite(element) if _name(element) in _SUITES else ""
+        if title and title != _RUNNER:
+            yield title
+        elif _name(element) not in _LOGS:
+            waiting.extend(element)
+
+
+def _signs(case: Element) -> tuple[str, ...]:
+    told = {_plain(key): value.strip() for key, value in case.items()}
+    return tuple(told.get(key, "") for key in _SIGNS)
+
+
 def _made_for(elements: Iterable[Element]) -> tuple[tuple[str, str], ...]:
-    """Return the properties `rollout.…`; of a key with several values all of them, in one."""
+    """Return the properties `rollout.made_for.…`; of a key all its values, in one."""
     values: dict[str, dict[str, None]] = {}
     for element in elements:
         name = (element.get("name") or "").strip()

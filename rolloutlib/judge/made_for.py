@@ -18,7 +18,7 @@ from rolloutlib.plan.strict_yaml import describe
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from rolloutlib.judge.record import Review
     from rolloutlib.measure.averages import RunRow
@@ -75,6 +75,12 @@ class MadeFor(BaseModel):
         return at
 
 
+class _Said(BaseModel):
+    """A file's word with its key, by which a sentence tells what is wrong."""
+
+    made_for: MadeFor
+
+
 class ReviewedRuns(NamedTuple):
     """What is reviewed, as far as evidence may say that it is of it; None where nobody tells."""
 
@@ -97,16 +103,16 @@ class ReviewedRuns(NamedTuple):
         )  # fmt: skip
 
 
-def made_for(values: Mapping[str, object], file: str) -> MadeFor:
-    """Check what a file says.
+def made_for(values: object, file: str) -> MadeFor:
+    """Check what a file says under `made_for`.
 
     Raises:
         PlanError: a key that is none, or a value that it cannot have.
     """
     try:
-        return MadeFor.model_validate(values)
+        return _Said.model_validate({"made_for": values}).made_for
     except ValidationError as error:
-        raise PlanError(describe(error, file, MadeFor)) from None
+        raise PlanError(describe(error, file, _Said)) from None
 
 
 def runs_digest(runs: Sequence[RunRow]) -> str:

@@ -22,6 +22,7 @@ CHECKS: Final = {
     "suite.absent": "{suite}: of {declared} declared tests {absent} are missing",
     "suite.surplus": "{suite}: {cases} tests are in the file, which declares {declared}",
     "suite.other": "{suite}: the suite in its file is called {named}",
+    "suite.copy": "{suite}: its file tells the same tests and times as that of {other}",
     "suite.odd": "{suite}: {field} is {value!r}, which says neither passed nor failed",
     # What a file is instead of JUnit XML: phrases of suite.unreadable.
     "file.empty": "is empty",

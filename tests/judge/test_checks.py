@@ -27,6 +27,7 @@ INCIDENTS = Check(title="Quiet", kind="incidents", hours=48)
 DOCUMENTS = Check(title="Documents", kind="documents", items=("HITL", "PLAN_super"))
 NOTES = Check(title="Notes", kind="release_notes", items=("What changed", "Actions"))
 PASSED = '<testsuite tests="1" failures="0" errors="0"><testcase name="a"/></testsuite>'
+OTHER = PASSED.replace('"a"', '"b"')  # the same of another suite's test
 
 
 def look(
@@ -61,7 +62,7 @@ def test_without_evidence_a_check_is_open(check: Check, tmp_path: Path) -> None:
 def test_suites_pass(tmp_path: Path) -> None:
     """All suites with a test that ran and none that failed hold, with the digest of each file."""
     result = look(
-        JUNIT, suites(tmp_path, contract=PASSED, perf=f"<testsuites>{PASSED}</testsuites>")
+        JUNIT, suites(tmp_path, contract=PASSED, perf=f"<testsuites>{OTHER}</testsuites>")
     )
     assert result.holds is True
     assert result.evidence == ("junit/TEST-contract.xml", "junit/TEST-perf.xml")
@@ -519,8 +520,10 @@ def aged(folder: Path, at: str) -> dict[str, Check]:
     (folder / "docs").mkdir(parents=True)
     for name in ("HITL", "PLAN_super"):
         (folder / "docs" / f"{name}.md").touch()
-    passed = PASSED.replace("<testsuite ", f'<testsuite timestamp="{at}" ')
-    suites(folder, contract=passed, perf=passed)
+    contract, perf = (
+        passed.replace("<testsuite ", f'<testsuite timestamp="{at}" ') for passed in (PASSED, OTHER)
+    )
+    suites(folder, contract=contract, perf=perf)
     changes = f"at: {at}\nsimulated: true\ndocuments:\n{BOTH}"
     (folder / "changes.yaml").write_text(changes, encoding="utf-8")
     notes = f"# Notes\n**Date:** {at}\nsimulated: true\n## What changed\nA.\n## Actions\nNone.\n"
@@ -575,14 +578,16 @@ def test_a_time_without_an_offset_is_old_only_where_it_is_everywhere(tmp_path: P
     """Many tools tell no offset; the text shows none, and the westernmost zone is granted."""
     for at, holds in (("2026-11-19T21:00:00", True), ("2026-11-19T20:59:59", None)):
         dated = PASSED.replace("<testsuite ", f'<testsuite timestamp="{at}" ')
-        result = look(JUNIT, suites(tmp_path, contract=dated, perf=dated), newest=NOW)
+        result = look(
+            JUNIT, suites(tmp_path, contract=dated, perf=dated.replace('"a"', '"b"')), newest=NOW
+        )
         assert result.holds is holds
         assert f"of {at[:10]} {at[11:16]}." in sentence(result.why)
 
 
 def test_undated_evidence_holds_unless_the_plan_limits_its_age(tmp_path: Path) -> None:
     """The reason says that the age is unknown; with max_age_days in the plan that is not enough."""
-    suites(tmp_path, contract=PASSED, perf=PASSED)
+    suites(tmp_path, contract=PASSED, perf=OTHER)
     result = look(JUNIT, tmp_path, newest=NOW)
     assert (result.holds, result.at) == (True, None)
     assert sentence(result.why).endswith("Nothing tells the age of: contract, perf.")

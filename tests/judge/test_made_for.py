@@ -71,7 +71,8 @@ def changes(folder: Path, text: str) -> Path:
 
 
 def suite(folder: Path, *properties: tuple[str, str]) -> Path:
-    """Write a suite that passed, with properties."""
+    """Write a suite that passed, with properties; `our.` stands for the prefix of our own."""
+    properties = tuple((name.replace("our.", "rollout.made_for."), at) for name, at in properties)
     inner = "".join(f'<property name="{name}" value="{value}"/>' for name, value in properties)
     (folder / "junit").mkdir(exist_ok=True)
     (folder / "junit" / "TEST-perf.xml").write_text(
@@ -113,15 +114,18 @@ def test_what_runs_do_not_tell_confirms_nothing(tmp_path: Path) -> None:
 
 
 def test_a_suite_says_what_it_ran_on(tmp_path: Path) -> None:
-    """Properties `rollout.…` are held against the runs; two values of one are none."""
-    good = (("rollout.treatment", "new"), ("rollout.flags.searchLite", "true"), ("stage", "prod"))
+    """Properties `rollout.made_for.…` are held against the runs; two values of one are none."""
+    good = (("our.treatment", "new"), ("our.flags.searchLite", "true"), ("stage", "prod"))
     assert look(SUITES, suite(tmp_path, *good)).holds is True
     for odd in ("old", "strategy"):
-        name = "rollout.treatment" if odd == "old" else "rollout.strategy"
+        name = "our.treatment" if odd == "old" else "our.strategy"
         result = look(SUITES, suite(tmp_path, *good, (name, odd)))
         assert (result.holds, result.why.code) == (None, "evidence.other_runs")
-    unknown = look(SUITES, suite(tmp_path, ("rollout.tretment", "new")))
+    unknown = look(SUITES, suite(tmp_path, ("our.tretment", "new")))
     assert (unknown.holds, unknown.why.code) == (None, "evidence.unreadable")
+    assert "made_for.tretment" in sentence(unknown.why)
+    for foreign in ("rollout.version", "rollout.env", "rollout.stage"):
+        assert look(SUITES, suite(tmp_path, (foreign, "1.2"))).holds is True
 
 
 @pytest.mark.parametrize("text", ["stag: 2", "runs: 12", "as_of: soon", "stage: [2", "flags: on"])
@@ -132,11 +136,29 @@ def test_what_cannot_be_read_is_open(tmp_path: Path, text: str) -> None:
 
 
 def test_a_failure_stays_a_failure(tmp_path: Path) -> None:
-    """Documents that do not reflect the change fail, whatever runs they are of."""
-    folder = changes(tmp_path, "stage: 3")
-    file = folder / "changes.yaml"
-    file.write_text(file.read_text("utf-8").replace("true", "false"), "utf-8")
-    assert look(DOCUMENTS, folder).holds is False
+    """Whatever runs evidence is of, and however it says so: it fails, or lacks what it lacks."""
+    for text in ("stage: 3", "stag: 3"):
+        file = changes(tmp_path, text) / "changes.yaml"
+        file.write_text(file.read_text("utf-8").replace("true", "false"), "utf-8")
+        assert look(DOCUMENTS, tmp_path).holds is False
+        file = notes(tmp_path, text) / "release-notes.md"
+        file.write_text(file.read_text("utf-8").replace("What changed", "Else"), "utf-8")
+        assert look(NOTES, tmp_path).why.code == "notes.lack"
+    both = Check(title="Suites", kind="junit", items=("perf", "contract"))
+    broken = '<testsuite name="contract"><testcase name="a"><failure/></testcase></testsuite>'
+    (suite(tmp_path, ("our.tretment", "new")) / "junit" / "TEST-contract.xml").write_text(broken)
+    assert (look(both, tmp_path).holds, look(both, tmp_path).why.code) == (False, "suites.fail")
+
+
+@pytest.mark.parametrize("value", [" the beta users", " Acme: all", "", "\n  - Acme", " |\n  Acme"])
+def test_words_about_people_are_no_runs(tmp_path: Path, value: str) -> None:
+    """Only a mapping tells runs; a key of it that is none is named with `made_for`."""
+    file = notes(tmp_path, "stage: 2") / "release-notes.md"
+    text = file.read_text("utf-8")
+    file.write_text(text.replace("\n  stage: 2", value), "utf-8")
+    assert look(NOTES, tmp_path).holds is True
+    file.write_text(text.replace("stage: 2", "stag: 2"), "utf-8")
+    assert "made_for.stag" in sentence(look(NOTES, tmp_path).why)
 
 
 def test_the_digest_of_runs_moves_with_their_numbers() -> None:
@@ -166,9 +188,70 @@ def test_another_suites_file_is_no_result(tmp_path: Path) -> None:
     folder.mkdir()
     for own, named, holds in (("contract", "perf", None), ("Perf", "perf", True), ("x", "y", True)):
         for file, name in (("perf", own), ("contract", "contract")):
-            text = f'<testsuite name="{name}"><testcase name="{named}"/></testsuite>'
+            text = f'<testsuite name="{name}"><testcase name="{named}" time="{file}"/></testsuite>'
             (folder / f"TEST-{file}.xml").write_text(text, encoding="utf-8")
         result = look(both, tmp_path)
         assert result.holds is holds
     (folder / "TEST-perf.xml").write_bytes((folder / "TEST-contract.xml").read_bytes())
     assert "perf: the suite in its file is called contract" in sentence(look(both, tmp_path).why)
+
+
+CASE = '<testcase classname="t" name="a"{}/>'
+TIMED = CASE.format(' time="1.25"')
+AT = 'timestamp="2026-11-19T09:00:00Z"'
+
+
+def both_suites(folder: Path, perf: str, contract: str) -> CheckResult:
+    """Look at two suites with these files."""
+    (folder / "junit").mkdir()
+    for name, text in (("perf", perf), ("contract", contract)):
+        (folder / "junit" / f"TEST-{name}.xml").write_text(text, encoding="utf-8")
+    return look(Check(title="Suites", kind="junit", items=("perf", "contract")), folder)
+
+
+def report(name: str, case: str = CASE.format(""), more: str = AT) -> str:
+    """Return a suite of this name with a test."""
+    return f'<testsuite name="{name}" {more}>{case}</testsuite>'
+
+
+ALL = f"<testsuites>{report('perf')}{report('contract', TIMED)}</testsuites>"
+
+
+@pytest.mark.parametrize(
+    ("perf", "contract"),
+    [
+        (f'<testsuites name="all">{report("unit")}{report("contract")}</testsuites>',
+         report("contract", TIMED)),
+        (f'<testsuites name="all">{report("contract")}</testsuites>', report("contract", TIMED)),
+        (f"<testsuites>{report('unit')}{report('contract')}</testsuites>", report("x", TIMED)),
+        (report("perf"), report("contract")),
+        (ALL, ALL),
+        (report("pytest", TIMED), report("pytest", TIMED, AT.replace("19", "18"))),
+        (report("pytest", TIMED), report("pytest", TIMED.replace("1.25", "1.26"))),
+    ],
+)  # fmt: skip
+def test_suites_that_are_alike_by_chance_hold(tmp_path: Path, perf: str, contract: str) -> None:
+    """An inner suite's name, tests of one name without times, and a report of all are no copies."""
+    assert both_suites(tmp_path, perf, contract).holds is True
+
+
+@pytest.mark.parametrize(
+    ("perf", "contract", "code"),
+    [
+        (report("pytest"), report("pytest"), "suite.copy"),
+        (report("pytest", TIMED), report("contract", TIMED), "suite.copy"),
+        (report("perf", TIMED), report("contract", TIMED), "suite.copy"),
+        (f'<testsuites name="perf">{report("contract")}</testsuites>', report("contract"),
+         "suite.copy"),
+        (f'<testsuites name="pytest tests">{report("contract")}</testsuites>',
+         report("contract", TIMED), "suite.other"),
+    ],
+)  # fmt: skip
+def test_copies_of_a_suite_are_open(tmp_path: Path, perf: str, contract: str, code: str) -> None:
+    """The same tests and times under two names are one result; both languages name the suites."""
+    result = both_suites(tmp_path, perf, contract)
+    assert result.holds is None
+    assert code in str(result.why)
+    for lang in ("en", "ko"):
+        assert "perf" in sentence(result.why, lang)
+        assert "contract" in sentence(result.why, lang)
