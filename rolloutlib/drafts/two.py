@@ -208,7 +208,8 @@ def _silent(peeked: Peek, two: Two) -> dict[str, Reason]:
     for name, spellings in MATERIAL.items():
         of_arms = [sorted(c for c in columns if folded(c.rpartition(".")[2]) in spellings)
                    for columns in columns_of]  # fmt: skip
-        if bool(of_arms[0]) is not bool(of_arms[1]):
+        apart = name in SHOWING and not {*of_arms[0]} & {*of_arms[1]}  # or each names it otherwise
+        if bool(of_arms[0]) is not bool(of_arms[1]) or (of_arms[0] and apart):
             arm = "treatment" if of_arms[0] else "control"
             silent[name] = because("material.one_file", column=(of_arms[0] or of_arms[1])[0],
                                   named=name, arm=arm)  # fmt: skip

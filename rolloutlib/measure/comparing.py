@@ -20,6 +20,7 @@ from rolloutlib.measure.profiles import profiles_of, slow_limit, strictest
 from rolloutlib.measure.scan import run_scale
 from rolloutlib.measure.subject import wanted_of
 from rolloutlib.phrase import phrase
+from rolloutlib.runs.currencies import check_currencies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -99,6 +100,7 @@ def compare(
     Raises:
         UsageError: an arm or profile that does not exist, or a covariate that cannot be used.
         NoEvidenceError: an arm has no evidence left.
+        RunsError: the arms' costs are in several currencies.
     """
 
     def configured(summaries: Sequence[ArmSummary]) -> Configured:
@@ -122,6 +124,7 @@ def compare_arms(
     """
     pair = question.pair
     _require(pair, runs)
+    check_currencies(runs.currencies, pair)
     confidence = look.confidence or plan.evidence.confidence
     rules = plan.evidence.model_copy(update={"confidence": confidence})
     profiles = {arm: profiles_of(runs, arm, question.profile) for arm in pair}

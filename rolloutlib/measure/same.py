@@ -14,6 +14,7 @@ from rolloutlib.reason import because
 from rolloutlib.runs.columns import SCHEMA, TEXTS
 from rolloutlib.runs.database import quoted
 from rolloutlib.runs.further import is_scorer, labels_in
+from rolloutlib.runs.spellings import SPACES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -53,6 +54,10 @@ WHOSE: Final = frozenset({
 })  # fmt: skip
 COPIED: Final = 0.5  # share of equal rows, where nearly every latency is another one
 NEARLY: Final = 0.9  # where latencies repeat, or as a remark
+# A number and a whole one without zeros in front, which are part of ids.
+NUMBER: Final = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?"
+WHOLE: Final = r"-?(0|[1-9][0-9]*)(\.0)?"
+DIGITS: Final = 15  # that a float holds exactly
 FINE: Final = 0.5  # latencies that are different, as a share of rows
 
 
@@ -79,7 +84,7 @@ def unlike_prompts(runs: Runs, pair: tuple[str, str], differs: Collection[str]) 
         name = other or column
         if name in differs:
             continue
-        both, unlike, example = _by_prompt(runs, pair, column)
+        both, unlike, example = _by_prompt(runs, pair, column, _written(name))
         if unlike:
             blocks.append(because("material.unlike", named=name, prompts=unlike, of=both,
                                   example=example))  # fmt: skip
@@ -88,12 +93,29 @@ def unlike_prompts(runs: Runs, pair: tuple[str, str], differs: Collection[str]) 
     return Alike(tuple(blocks), tuple(doubts))
 
 
-def _by_prompt(runs: Runs, pair: tuple[str, str], column: str) -> tuple[int, int, str]:
+def _written(name: str) -> str:
+    """Return the SQL of what two spellings of one `value` have in common.
+
+    Programs write 4 as 4.0, true as True, ends of lines and accents each in their own way. Of
+    versions 1.10 is another one than 1.1.
+    """
+    text = "nfc_normalize(replace(value, chr(13) || chr(10), chr(10)))"
+    text = f"regexp_replace({text}, '^{SPACES}+|{SPACES}+$', '', 'g')"
+    number = WHOLE if name.endswith(("version", "hash")) else NUMBER
+    return f"""CASE WHEN lower({text}) IN ('true', 'false') THEN lower({text})
+        WHEN regexp_full_match({text}, '{number}') AND length({text}) <= {DIGITS}
+        THEN {text}::DOUBLE::VARCHAR ELSE {text} END"""
+
+
+def _by_prompt(
+    runs: Runs, pair: tuple[str, str], column: str, written: str = "value"
+) -> tuple[int, int, str]:
     """Count the prompts of which both arms tell a column, and those of which they tell another."""
     old, new = (
         f"list_sort(list_distinct(list(value) FILTER (arm = {quoted(arm)})))" for arm in pair
     )
-    values = f'SELECT prompt_id, arm, "{column}"::VARCHAR AS value FROM samples'
+    cells = f'SELECT prompt_id, arm, "{column}"::VARCHAR AS value FROM samples'
+    values = f"SELECT prompt_id, arm, {written} AS value FROM ({cells})"
     by_prompt = f"""SELECT prompt_id, {old} AS old, {new} AS new FROM ({values})
         WHERE value IS NOT NULL AND prompt_id IS NOT NULL GROUP BY prompt_id"""
     query = f"""SELECT count(*), count(*) FILTER (old <> new), min(prompt_id) FILTER (old <> new)

@@ -26,7 +26,6 @@ from rolloutlib.measure.summed import Sums, counts_of
 from rolloutlib.runs import InputFile, Quarantined, Runs, load_source
 from rolloutlib.runs.account import later_rows, odd_runs
 from rolloutlib.runs.columns import LATER, SCHEMA, TEXTS
-from rolloutlib.runs.currencies import check_currencies
 from rolloutlib.runs.database import connect, quoted
 from rolloutlib.runs.doubts import by_metric
 from rolloutlib.runs.samples import from_runs
@@ -239,7 +238,6 @@ def _runs(
     ]  # fmt: skip
     beside = folder / "source.yaml"
     infos, notes = tuple(run.info for run in counted), [s.note for s in sources.values()]
-    check_currencies({s.name: s.note.currencies for key, s in sources.items() if rows[0][key]})
     extras = tuple(sorted({name for place in places for name in place.day.extras}))
     relation = _relation(places, infos, extras, all_in=not aside)
     return Runs(
@@ -255,6 +253,7 @@ def _runs(
         failed=tuple(row for source in sources.values() for row in source.failed),
         unknown_words=all_words(notes), copies=all_copies(notes), cached=all_cached(notes),
         nameless=all_nameless(notes),
+        currencies={s.name: s.note.currencies for key, s in sources.items() if rows[0][key]},
         by_day=any(note.naming == "days" for note in notes),
     )  # fmt: skip
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+    from rolloutlib.runs.currencies import Told
     from rolloutlib.runs.envelopes import FoundRun
     from rolloutlib.runs.files import Stamp
     from rolloutlib.runs.run_info import RunInfo
@@ -44,7 +45,7 @@ class FileNote(NamedTuple):
         cached: those of `copies` that say themselves that they came from a cache.
         told: what its mapping left out or did not find.
         nameless: rows that nobody can tell from copies, by arm.
-        currencies: what it tells of those of its costs.
+        currencies: what it tells of those of its costs, each with its arm.
     """
 
     copies: dict[str, int]
@@ -53,7 +54,7 @@ class FileNote(NamedTuple):
     cached: dict[str, int] = {}  # noqa: RUF012 -- msgspec gives each its own
     told: tuple[Reason, ...] = ()
     nameless: dict[str, int] = {}  # noqa: RUF012 -- msgspec gives each its own
-    currencies: tuple[str, ...] = ()
+    currencies: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Runs:
         cached: those of `copies` that say themselves that they came from a cache, by arm.
         nameless: rows like another one in everything and without an id: nobody can tell them from
             copies, by arm.
+        currencies: by file, what it tells of those of its costs, each with its arm.
         doubts: metric → why its numbers may be in another unit.
         by_day: the source names no run, so that an arm's days are its runs.
         tags_before: by arm, how many samples of runs set aside as an earlier stage carry each tag.
@@ -107,6 +109,7 @@ class Runs:
     stamps: tuple[Stamp, ...] = ()
     extras: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    currencies: Mapping[str, Sequence[Told]] = field(default_factory=dict[str, "Sequence[Told]"])
     tags_before: Mapping[str, Mapping[str, int]] = field(
         default_factory=dict[str, "Mapping[str, int]"]
     )

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from rolloutlib.reason import Reason
+    from rolloutlib.runs.currencies import Told
     from rolloutlib.runs.scope import Scope
     from rolloutlib.runs.sources import SourceSpec
 
@@ -61,7 +62,7 @@ class FlatPart(NamedTuple):
         words: words for outcomes that nobody knows.
         numbered: the source has no ids of samples, so that they are its lines.
         beside: the further columns of the relation.
-        currencies: what the file tells of those of its costs.
+        currencies: what the file tells of those of its costs, by arm.
     """
 
     relation: str
@@ -75,7 +76,7 @@ class FlatPart(NamedTuple):
     beside: tuple[str, ...] = ()
     cached: Mapping[str, int] = {}
     told: tuple[Reason, ...] = ()
-    currencies: Collection[str] = ()
+    currencies: Collection[Told] = ()
 
 
 def read_columns(
@@ -124,7 +125,7 @@ def read_columns(
         part.sql(kept_runs, runs), _infos(part, kept_runs, spec.constants.stage), tuple(bad),
         read - sum(rows for *_, rows in aside), tuple(aside),
         Counter(part.count_by_arm(copies)) + Counter(cached), words, numbered, part.beside, cached,
-        currencies=currencies_in_table(connection, raw.relation, raw.types, spec),
+        currencies=currencies_in_table(part, kept_runs, spec),
     )  # fmt: skip
 
 

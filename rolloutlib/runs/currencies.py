@@ -9,7 +9,6 @@ several are refused, whether rows, arms or files differ.
 from __future__ import annotations
 
 import re
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -17,39 +16,57 @@ import msgspec
 from rolloutlib.doors.paths import value_at
 from rolloutlib.errors import RunsError
 from rolloutlib.phrase import several
-from rolloutlib.runs.casts import column_name
+from rolloutlib.runs.casts import LINE, column_name
+from rolloutlib.runs.part import in_runs
 from rolloutlib.runs.picked import as_one
+from rolloutlib.runs.spellings import NOTHING, folded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
-    import duckdb
-
-    from rolloutlib.runs.rows import Rows
+    from rolloutlib.runs.grouping import Mapped
+    from rolloutlib.runs.part import CountedRun, Part
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["check_currencies", "currencies_in_json", "currencies_in_rows", "currencies_in_table"]
+__all__ = ["Told", "check_currencies", "currencies_in_json", "currencies_in_rows"]
+__all__ += ["currencies_in_table"]
 
+Told = tuple[str, str]  # an arm, or ALL, and a currency of its costs
+ALL: Final = ""  # arms of a file whose column of costs says its currency in its name
 _COLUMNS: Final = {
     "currency", "currencycode", "ccy", "costcurrency", "costcurrencycode", "costunit",
     "pricecurrency", "billingcurrency", "통화",
 }  # fmt: skip
-# How people write a currency, and what it is called in messages.
-_SPELLED: Final = {
+_CENTS: Final = "cents"
+_CODES: Final = {code.lower(): code for code in (
+    "USD", "EUR", "KRW", "JPY", "GBP", "CNY", "INR", "AUD", "CAD", "CHF", "SGD", "HKD", "TWD",
+    "VND", "THB", "IDR", "BRL", "MXN", "SEK", "NOK", "DKK", "PLN", "NZD", "ZAR", "AED", "SAR",
+)}  # fmt: skip
+# How people write a currency, in names and in cells, and what it is called in messages.
+_SPELLED: Final = _CODES | {
     "$": "USD", "us$": "USD", "dollar": "USD", "dollars": "USD", "€": "EUR", "euro": "EUR",
-    "euros": "EUR", "₩": "KRW", "won": "KRW", "원": "KRW", "£": "GBP", "cent": "cents",
-    "cents": "cents", "¢": "cents",
-    **{code.lower(): code for code in (
-        "USD", "EUR", "KRW", "JPY", "GBP", "CNY", "INR", "AUD", "CAD", "CHF", "SGD", "HKD", "TWD",
-        "VND", "THB", "IDR", "BRL", "MXN", "SEK", "NOK", "DKK", "PLN", "NZD", "ZAR", "AED", "SAR",
-    )},
+    "euros": "EUR", "₩": "KRW", "won": "KRW", "원": "KRW", "£": "GBP", "cent": _CENTS,
+    "cents": _CENTS, "¢": _CENTS,
 }  # fmt: skip
+# What only a whole cell can mean.
+_CELLS: Final = _SPELLED | {
+    "us dollar": "USD", "us dollars": "USD", "u.s. dollar": "USD", "u.s. dollars": "USD",
+    "american dollar": "USD", "달러": "USD", "미국 달러": "USD", "korean won": "KRW",
+    "south korean won": "KRW", "원화": "KRW", "rmb": "CNY", "cn¥": "CNY", "yuan": "CNY",
+    "renminbi": "CNY", "위안": "CNY", "jp¥": "JPY", "yen": "JPY", "japanese yen": "JPY",
+    "엔": "JPY", "유로": "EUR", "pound": "GBP", "pounds": "GBP", "pound sterling": "GBP",
+    "british pound": "GBP", "₹": "INR", "rupee": "INR", "rupees": "INR", "usd cents": "USD cents",
+    "us cents": "USD cents",
+}  # fmt: skip
+_NO_CURRENCY: Final = frozenset(NOTHING) | {"unknown", "other", "tbd"}
+_CODE = re.compile(r"[A-Z]{3}")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[^\W\da-zA-Z_]+|[$€₩£¢]")  # of a name, camel case or not
-_MOST = 20  # currencies that are read of a column
+_MOST = 1_000  # currencies that are read of a column
 
 
 class _Sample(msgspec.Struct):
     currency: str | None = None
+    cost: float | None = None
 
 
 class _Result(msgspec.Struct):
@@ -65,28 +82,34 @@ class _Run(msgspec.Struct):
 _RUN = msgspec.json.Decoder(_Run)
 
 
-def currencies_in_rows(rows: Rows, spec: SourceSpec) -> set[str]:
-    """Return the currencies that rows of a flat table tell of their costs."""
+def currencies_in_rows(rows: Iterable[Mapped], spec: SourceSpec) -> set[Told]:
+    """Return the currencies that kept rows of a flat table tell of their costs."""
     named = _named(spec)
     if "cost" not in spec.mapped or named:
         return named
-    paths = [name for name in rows.columns if _folded(name) in _COLUMNS]
-    paths += [path.rpartition(".")[0] + ".currency" for path in _paths(spec) if "." in path]
-    cells = ((value_at(row.cells, path, row.root), path) for row in rows.rows for path in paths)
-    return _told(as_one(cell, path) for cell, path in cells)
+    beside = [path.rpartition(".")[0] + ".currency" for path in _paths(spec) if "." in path]
+    told: set[Told] = set()
+    for row, run, sample in rows:
+        if isinstance(sample.cost, float | int) and sample.cached is not True:
+            paths = (*_columns(row.cells), *beside)
+            cells = (as_one(value_at(row.cells, path, row.root), path) for path in paths)
+            told |= {(run.arm, currency) for currency in map(_meant, cells) if currency}
+    return told
 
 
-def currencies_in_table(
-    connection: duckdb.DuckDBPyConnection, relation: str, columns: Iterable[str], spec: SourceSpec
-) -> set[str]:
-    """Return the currencies that the columns of a flat table tell of its costs."""
+def currencies_in_table(part: Part, kept: Collection[CountedRun], spec: SourceSpec) -> set[Told]:
+    """Return the currencies that kept rows of a flat table tell of their costs, by columns."""
     named = _named(spec)
     if "cost" not in spec.mapped or named:
         return named
-    names = [column_name(name) for name in columns if _folded(name) in _COLUMNS]
-    queries = (f"SELECT DISTINCT {name} FROM {relation} LIMIT {_MOST}" for name in names)
-    rows = chain.from_iterable(connection.execute(query).fetchall() for query in queries)
-    return _told(cell for (cell,) in rows)
+    told: set[Told] = set()
+    for name in _columns(part.raw.types):
+        cell = f"SELECT {LINE} AS line, {column_name(name)} AS cell FROM {part.raw.relation}"
+        rows = part.connection.execute(f"""SELECT DISTINCT arm, cell FROM ({cell}) JOIN
+            (SELECT line, arm FROM {part.name} WHERE cost IS NOT NULL AND {in_runs(kept)})
+            USING (line) WHERE cell IS NOT NULL LIMIT {_MOST}""").fetchall()  # fmt: skip
+        told |= {(arm, currency) for arm, cell in rows if (currency := _meant(cell))}
+    return told
 
 
 def currencies_in_json(data: bytes) -> set[str]:
@@ -97,20 +120,24 @@ def currencies_in_json(data: bytes) -> set[str]:
         run = _RUN.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return set()
-    of_run = run.currency, run.result.currency
-    return _told([*of_run, *(sample.currency for sample in run.result.samples)])
+    of_cost = [sample.currency for sample in run.result.samples if sample.cost is not None]
+    told = [*of_cost, run.currency, run.result.currency] if of_cost else []
+    return {currency for currency in map(_meant, told) if currency}
 
 
-def check_currencies(files: Mapping[str, Iterable[str]]) -> None:
+def check_currencies(files: Mapping[str, Iterable[Told]], pair: tuple[str, str]) -> None:
     """Refuse costs of several currencies.
 
     Args:
-        files: the currencies that each file tells.
+        files: the currencies that each file tells, each with its arm.
+        pair: the arms that are compared; nothing is said of others.
 
     Raises:
         RunsError: they tell several; the sentence names them, each with a file.
     """
-    places = {currency: file for file in reversed([*files]) for currency in files[file]}
+    arms = {*pair, ALL}
+    places = {currency: file for file in reversed([*files])
+              for arm, currency in files[file] if arm in arms}  # fmt: skip
     if len(places) > 1:
         named = [f"{currency} ({file})" for currency, file in sorted(places.items())]
         raise RunsError(
@@ -127,17 +154,39 @@ def _paths(spec: SourceSpec) -> list[str]:
     return [path for column in sides if column for path in column.paths]
 
 
-def _named(spec: SourceSpec) -> set[str]:
+def _named(spec: SourceSpec) -> set[Told]:
     """Return the currencies in the names of the columns of costs, such as cost_usd."""
-    words = (_WORD.findall(path) for path in _paths(spec))
-    return {_SPELLED[word.lower()] for of in words for word in of if word.lower() in _SPELLED}
+    told: set[Told] = set()
+    for side in spec.sides:
+        arm = side.constants.arm or ALL
+        told |= {(arm, unit) for path in _paths(side) if (unit := _unit(path))}
+    return told
 
 
-def _told(cells: Iterable[object]) -> set[str]:
-    """Return what cells name; one that nobody filled names nothing."""
-    words = {str(cell).strip() for cell in cells if cell is not None} - {""}
-    return {_SPELLED.get(word.lower(), word.upper()) for word in words}
+def _unit(path: str) -> str:
+    """Return the one currency that a name tells; nothing where it has none, or several."""
+    found = {_SPELLED[word] for word in map(str.lower, _WORD.findall(path)) if word in _SPELLED}
+    codes = found - {_CENTS}
+    return " ".join([*codes, *(found & {_CENTS})]) if len(codes) <= 1 else ""
 
 
-def _folded(name: str) -> str:
+def _meant(cell: object) -> str:
+    """Return the currency that a cell names; one without any, or that nobody filled, has none."""
+    text = "" if cell is None else str(cell).strip()
+    plain = folded(text)
+    if plain in _NO_CURRENCY:
+        return ""
+    if plain in _CELLS or _CODE.fullmatch(text):
+        return _CELLS.get(plain, text)
+    codes = {_CODES[word] for word in map(str.lower, _WORD.findall(text)) if word in _CODES}
+    return codes.pop() if len(codes) == 1 else ""
+
+
+def _columns(names: Iterable[str]) -> list[str]:
+    """Return the columns of currencies; only those of costs, where there are such."""
+    found = {name: plain for name in names if (plain := _letters(name)) in _COLUMNS}
+    return [name for name, plain in found.items() if plain.startswith("cost")] or [*found]
+
+
+def _letters(name: str) -> str:
     return "".join(filter(str.isalpha, name)).lower()

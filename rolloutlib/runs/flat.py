@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rolloutlib.reason import Reason
+    from rolloutlib.runs.currencies import Told
     from rolloutlib.runs.files import RunFile
     from rolloutlib.runs.sources import SourceSpec
 
@@ -65,7 +66,7 @@ class FlatRuns(NamedTuple):
     words: tuple[UnknownWord, ...]
     cached: Mapping[str, int]
     told: tuple[Reason, ...] = ()
-    currencies: Collection[str] = ()
+    currencies: Collection[Told] = ()
     invented: bool = False
 
 
@@ -135,7 +136,7 @@ def read_flat(
     account = read, groups.copies, unknown, groups.cached, tuple(reasons)
     return FlatRuns(
         sides[0].spec, groups.runs, bad + groups.bad, *account,
-        currencies=currencies_in_rows(rows, spec), invented=invented,
+        currencies=currencies_in_rows(mapped, spec), invented=invented,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from rolloutlib.files import shown_path
 from rolloutlib.phrase import phrase, several
 from rolloutlib.reason import because
 from rolloutlib.runs.account import FileNote, Runs, failed_calls, later_rows, odd_runs
-from rolloutlib.runs.currencies import check_currencies, currencies_in_json
+from rolloutlib.runs.currencies import Told, currencies_in_json
 from rolloutlib.runs.doubts import by_metric, doubts
 from rolloutlib.runs.evidence import RefusedError, check_evidence
 from rolloutlib.runs.files import META_NAME
@@ -67,7 +67,7 @@ class Tally:
         cached: those of them that came from a cache.
         nameless: rows that nobody can tell from copies, by file and arm.
         words: rows by file, word for an outcome that nobody knows, and arm.
-        currencies: by file, what it tells of those of its costs.
+        currencies: by file, what it tells of those of its costs, each with its arm.
         naming: by file, how runs got their names where the source names none: `days` or `one`.
         unread: files that nothing read.
         stamps: files that the engine reads again, whenever rows are asked for.
@@ -87,7 +87,7 @@ class Tally:
     cached: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     nameless: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     naming: dict[str, str] = field(default_factory=dict[str, str])
-    currencies: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    currencies: dict[str, set[Told]] = field(default_factory=dict[str, set[Told]])
     unread: list[str] = field(default_factory=list[str])
     stamps: list[Stamp] = field(default_factory=list["Stamp"])
     told: dict[str, tuple[Reason, ...]] = field(default_factory=dict[str, "tuple[Reason, ...]"])
@@ -145,8 +145,8 @@ class Tally:
             if row.field == "status" and value.startswith("'"):
                 self.words[row.file][value[1:-1], info.arm] += row.rows
         self.failed.extend(replace(row, arm=info.arm) for row in failed_calls(opened))
-        if currencies := currencies_in_json(opened.unit.data):
-            self.currencies[info.file] = self.currencies.get(info.file, set()) | currencies
+        if told := {(info.arm, name) for name in currencies_in_json(opened.unit.data)}:
+            self.currencies[info.file] = self.currencies.get(info.file, set()) | told
 
     def add(self, file: str, spec: SourceSpec, read: int, gave: FlatPart | FlatRuns) -> None:
         """Book a flat file: the rows that count as read, and all else that it gave."""
@@ -178,8 +178,6 @@ class Tally:
         names = {(info.arm, info.run_id) for info in settled.infos}
         rows_later = sum(rows for run, rows in later.items() if run in names)
         inputs, files = self.inputs(), self.notes()
-        check_currencies({file.name: files[file.name].currencies for file in inputs
-                          if file.kept and file.name in files})  # fmt: skip
         unread = tuple(sorted({*ignored, *self.unread}))
         return Runs(
             relation=relation,
@@ -199,11 +197,13 @@ class Tally:
             doubts=by_metric(doubts(relation, spec)),
             by_day="days" in self.naming.values(),
             notes=files,
+            currencies={file.name: sorted(self.currencies.get(file.name, ()))
+                        for file in inputs if file.kept},
             stamps=tuple(self.stamps),
             extras=gathered.extras,
             texts=gathered.texts,
             tags_before={arm: dict(tags) for arm, tags in self.tags_before.items()},
-        )
+        )  # fmt: skip
 
     def set_aside(self, reason: str) -> Counter[tuple[str, str]]:
         """Count the rows that belong to another review for this reason, by arm and run."""

@@ -557,3 +557,40 @@ def test_one_id_of_two_prompts_makes_no_pair(column: str, named: str) -> None:
     code, review = compared(first, second)
     unlike = [why for why in review["reasons"] if why["code"] == "material.unlike"]
     assert (code, [why["facts"]["named"] for why in unlike]) == (10, [named])
+
+
+def told(column: str, seed: int, texts: list[str]) -> Rows:
+    """Return the rows of a run whose prompts are numbers, with texts by turns in a column."""
+    return [
+        {"question_id": row["question_id"], "passed": row["passed"], column: texts[n % len(texts)]}
+        for n, row in enumerate(rows_of(seed))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "first", "second", "unlike"),
+    [
+        (
+            "expected",
+            ["4", "0.50", "True", "so ", "a\r\nb", "caf\u00e9", "5", "7", "yes", "So"],
+            ["4.0", "0.5", "true", "so", "a\nb", "cafe\u0301", "5.1", "007", "no", "so"],
+            0.4,
+        ),
+        ("prompt_version", ["1.1", "2"], ["1.10", "2.0"], 0.5),
+    ],
+)
+@pytest.mark.usefixtures("empty")
+def test_one_thing_in_two_spellings_is_one(
+    column: str, first: list[str], second: list[str], unlike: float
+) -> None:
+    """Programs write numbers, truth, blanks, ends of lines and accents each in their own way."""
+    _, review = compared(told(column, 1, first), told(column, 2, second))
+    (why,) = (why for why in review["reasons"] if why["code"] == "material.unlike")
+    assert why["facts"]["prompts"] == unlike * why["facts"]["of"]
+
+
+@pytest.mark.usefixtures("empty")
+def test_expected_answers_under_two_names_are_told() -> None:
+    """Nobody compares columns of two names, and the page says so."""
+    _, review = compared(told("expected", 1, ["a"]), told("ground_truth", 2, ["b"]))
+    assert "material.one_file" in {why["code"] for why in review["warnings"]}

@@ -11,6 +11,7 @@ from rolloutlib.errors import RunsError
 from rolloutlib.measure.store import ingest, load
 from rolloutlib.measure.stored import read_store
 from rolloutlib.runs import Runs, read_runs
+from rolloutlib.runs.currencies import check_currencies
 from tests.measure.store_runs import PLAN
 from tests.runs.test_runs import run, sample
 
@@ -25,6 +26,8 @@ wide:
   new: {passed: ok_b, cost: costKRW}
 """
 HEAD = "arm,ok,cost,currency\n"
+CHOSEN = "where: {kind: x}\n"  # which only the careful reader knows
+PAIRS = ("old", "new"), ("a", "b"), ("control", "treatment")
 
 
 def nested(arm: str, currency: str) -> str:
@@ -55,16 +58,34 @@ SINGLE = {
                           f"{HEAD}old,true,1,USD\nnew,true,27,KRW\n"),
     "the column says it": (COSTS.replace("cost: cost", "cost: cost_usd"),
                            "arm,ok,cost_usd,currency\nold,true,1,USD\nnew,true,2,KRW\n"),
+    "cents of one": (COSTS.replace("cost: cost", "cost: cost_usd_cents"),
+                     "arm,ok,cost_usd_cents\nold,true,1\nnew,true,2\n"),
+    "a name with two": (COSTS.replace("cost: cost", "cost: cost_usd_krw"),
+                        "arm,ok,cost_usd_krw\nold,true,1\nnew,true,2\n"),
+    "words for none": (COSTS, f"{HEAD}old,true,1,USD\nold,true,1,N/A\nnew,true,2,-\nnew,true,2,x"),
+    "words for one": (COSTS, f"{HEAD}old,true,1,RMB\nold,true,1,CN¥\nnew,true,2,Yuan (CNY)\n"),
+    "an arm that nobody compares": (COSTS, f"{HEAD}old,true,1,USD\nnew,true,2,USD\nc,true,9,KRW\n"),
+    "rows without a cost": (COSTS, f"{HEAD}old,true,1,USD\nnew,true,2,USD\nnew,true,,KRW\n"),
+    "that of the cost": (COSTS, "arm,ok,cost,ccy,cost_unit\nold,true,1,USD,$\nnew,true,2,KRW,$\n"),
 }  # fmt: skip
 
 
 def read(folder: Path, spec: str, files: dict[str, str]) -> Runs:
-    """Read files with what source.yaml says of them."""
+    """Read files with what source.yaml says of them, and check their costs for every pair."""
     if spec:
         (folder / "source.yaml").write_text(spec, "utf-8")
     for name, text in files.items():
         (folder / name).write_text(text, "utf-8")
-    return read_runs(folder)
+    runs = read_runs(folder)
+    for pair in PAIRS:
+        check_currencies(runs.currencies, pair)
+    return runs
+
+
+def every(table: str) -> str:
+    """Return a table with a column of which all rows are chosen."""
+    head, *rows = table.splitlines()
+    return "\n".join([f"{head},kind", *(f"{row},x" for row in rows)])
 
 
 @pytest.mark.parametrize("name", SEVERAL)
@@ -81,6 +102,20 @@ def test_one_currency_is_read(tmp_path: Path, name: str) -> None:
     assert read(tmp_path, spec, {"t.csv": text}).kept >= 2
 
 
+@pytest.mark.parametrize("name", [name for name in SINGLE if "where" not in SINGLE[name][0]])
+def test_one_currency_is_read_row_by_row(tmp_path: Path, name: str) -> None:
+    """The careful reader says the same as the one by columns."""
+    spec, text = SINGLE[name]
+    assert read(tmp_path, f"{spec}{CHOSEN}", {"t.csv": every(text)}).kept >= 2
+
+
+def test_several_currencies_are_refused_row_by_row(tmp_path: Path) -> None:
+    """Either reader tells them by the rows that it keeps."""
+    spec, files = SEVERAL["a column"]
+    with pytest.raises(RunsError, match="several currencies"):
+        read(tmp_path, f"{spec}{CHOSEN}", {"t.csv": every(files["t.csv"])})
+
+
 @pytest.mark.slow
 def test_a_store_of_two_currencies_is_refused(tmp_path: Path) -> None:
     """Files that came one after the other are told apart by what they said."""
@@ -95,5 +130,6 @@ def test_a_store_of_two_currencies_is_refused(tmp_path: Path) -> None:
         (folder / name).unlink()
     store = load(tmp_path / "store")
     assert store is not None
+    currencies = read_store(tmp_path / "store", store).runs.currencies
     with pytest.raises(RunsError, match="several currencies"):
-        read_store(tmp_path / "store", store)
+        check_currencies(currencies, ("old", "new"))
