@@ -125,7 +125,9 @@ def read_columns(
         part.sql(kept_runs, runs), _infos(part, kept_runs, spec.constants.stage), tuple(bad),
         read - sum(rows for *_, rows in aside), tuple(aside),
         Counter(part.count_by_arm(copies)) + Counter(cached), words, numbered, part.beside, cached,
-        currencies=currencies_in_table(part, kept_runs, spec),
+        currencies=currencies_in_table(
+            connection, raw.relation, raw.types,
+            f"(FROM {part.name} WHERE {in_runs(kept_runs)})", spec),
     )  # fmt: skip
 
 

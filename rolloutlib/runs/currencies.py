@@ -17,15 +17,15 @@ from rolloutlib.doors.paths import value_at
 from rolloutlib.errors import RunsError
 from rolloutlib.phrase import several
 from rolloutlib.runs.casts import LINE, column_name
-from rolloutlib.runs.part import in_runs
 from rolloutlib.runs.picked import as_one
 from rolloutlib.runs.spellings import NOTHING, folded
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
+
+    import duckdb
 
     from rolloutlib.runs.grouping import Mapped
-    from rolloutlib.runs.part import CountedRun, Part
     from rolloutlib.runs.sources import SourceSpec
 
 __all__ = ["Told", "check_currencies", "currencies_in_json", "currencies_in_rows"]
@@ -97,16 +97,27 @@ def currencies_in_rows(rows: Iterable[Mapped], spec: SourceSpec) -> set[Told]:
     return told
 
 
-def currencies_in_table(part: Part, kept: Collection[CountedRun], spec: SourceSpec) -> set[Told]:
-    """Return the currencies that kept rows of a flat table tell of their costs, by columns."""
+def currencies_in_table(
+    connection: duckdb.DuckDBPyConnection, relation: str, columns: Iterable[str], kept: str,
+    spec: SourceSpec,
+) -> set[Told]:  # fmt: skip
+    """Return the currencies that kept rows of a flat table tell of their costs.
+
+    Args:
+        connection: the engine that reaches the table.
+        relation: SQL of it, as it is, with `LINE`.
+        columns: its names.
+        kept: SQL of the rows that are kept, with line, arm and cost.
+        spec: which column is which.
+    """
     named = _named(spec)
     if "cost" not in spec.mapped or named:
         return named
     told: set[Told] = set()
-    for name in _columns(part.raw.types):
-        cell = f"SELECT {LINE} AS line, {column_name(name)} AS cell FROM {part.raw.relation}"
-        rows = part.connection.execute(f"""SELECT DISTINCT arm, cell FROM ({cell}) JOIN
-            (SELECT line, arm FROM {part.name} WHERE cost IS NOT NULL AND {in_runs(kept)})
+    for name in _columns(columns):
+        cell = f"SELECT {LINE} AS line, {column_name(name)} AS cell FROM {relation}"
+        rows = connection.execute(f"""SELECT DISTINCT arm, cell FROM ({cell}) JOIN
+            (SELECT line, arm FROM {kept} WHERE cost IS NOT NULL)
             USING (line) WHERE cell IS NOT NULL LIMIT {_MOST}""").fetchall()  # fmt: skip
         told |= {(arm, currency) for arm, cell in rows if (currency := _meant(cell))}
     return told
