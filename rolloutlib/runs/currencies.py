@@ -66,7 +66,7 @@ _MOST = 1_000  # currencies that are read of a column
 
 class _Sample(msgspec.Struct):
     currency: str | None = None
-    cost: float | None = None
+    cost: object = None  # whatever it is: one odd sample hides no other
 
 
 class _Result(msgspec.Struct):
@@ -131,7 +131,8 @@ def currencies_in_json(data: bytes) -> set[str]:
         run = _RUN.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return set()
-    of_cost = [sample.currency for sample in run.result.samples if sample.cost is not None]
+    of_cost = [sample.currency for sample in run.result.samples
+               if isinstance(sample.cost, float | int)]  # fmt: skip
     told = [*of_cost, run.currency, run.result.currency] if of_cost else []
     return {currency for currency in map(_meant, told) if currency}
 

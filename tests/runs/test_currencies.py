@@ -47,7 +47,8 @@ SEVERAL = {  # source.yaml, files
         for n, (arm, currency) in enumerate([("control", "USD"), ("treatment", "KRW")])
     )}),
     "their samples": ("", {"t.jsonl": json.dumps(run(
-        "r", sample(1, cost=1.0, currency="USD"), sample(2, cost=2.0, currency="KRW")
+        "r", sample(1, cost=1.0, currency="USD"), sample(2, cost=2.0, currency="KRW"),
+        sample(3, cost="2 won"),
     ))}),
 }  # fmt: skip
 SINGLE = {
