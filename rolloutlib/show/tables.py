@@ -175,7 +175,8 @@ def _environment() -> Environment:
 
 def _commands(sentence: str) -> Markup:
     """Show a sentence with what stands between backticks, to be typed, as code."""
-    return Markup(_TYPED.sub(r"<code>\1</code>", escape(terminal(sentence))))  # noqa: S704 -- escaped
+    escaped = str(escape(terminal(sentence)))  # a Markup would escape the tags, too
+    return Markup(_TYPED.sub(r"<code>\1</code>", escaped))  # noqa: S704 -- escaped above
 
 
 def _readable(value: object) -> object:

@@ -270,7 +270,9 @@ def test_invalid_has_a_page_of_its_own(tmp_path: Path, lang: str, heading: str, 
     for sentence in ("no run is left as evidence", f"<h2>{to_do}</h2>", "a.csv:2", "a.csv:3",
                      unjudged[lang], "<code>rollout review 2 "):  # fmt: skip
         assert sentence in page, sentence
-    assert "`rollout" not in page, "a command is shown as code"
+    assert "`rollout" not in page
+    assert page.count("<code>rollout review 2 ") == 2, "where it is next, and where it is to do"
+    assert "lt;code" not in page
     assert "None" not in page.partition("<body>")[2]
     assert len([*parts_in(tmp_path / "out")]) == 4  # with quarantine/ and its digest
 
