@@ -33,20 +33,20 @@ def copied(suite: Suite, others: Sequence[Suite]) -> Reason | None:
     return None if other is None else because("suite.copy", suite=suite.name, other=other.name)
 
 
-def _is_copy(one: Suite, other: Suite) -> bool:
+def _is_copy(suite: Suite, other: Suite) -> bool:
     """Return whether two files tell of the same tests, and neither their names nor times differ.
 
     Files that both name their own suite may have tests of one name, as long as none tells a time;
     and one report of all suites may lie under each of their names.
     """
-    if one.cases != other.cases or one.timestamps != other.timestamps or not _has_names(one):
+    if suite.cases != other.cases or suite.timestamps != other.timestamps or not _has_names(suite):
         return False
-    first, second = one.name.casefold(), other.name.casefold()
-    if first not in one.named or second not in other.named:
+    first, second = suite.name.casefold(), other.name.casefold()
+    if first not in suite.named or second not in other.named:
         return True
-    if second in one.named and first in other.named:
+    if second in suite.named and first in other.named:
         return False
-    return _has_times(one) or second in one.named or first in other.named
+    return _has_times(suite) or second in suite.named or first in other.named
 
 
 def _has_names(suite: Suite) -> bool:

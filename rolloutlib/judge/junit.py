@@ -280,8 +280,8 @@ def _outermost(root: Element) -> Iterator[str]:
 
 
 def _signs(case: Element) -> tuple[str, ...]:
-    told = {_plain(key): value.strip() for key, value in case.items()}
-    return tuple(told.get(key, "") for key in _SIGNS)
+    signs = {_plain(key): value.strip() for key, value in case.items()}
+    return tuple(signs.get(key, "") for key in _SIGNS)
 
 
 def _made_for(elements: Iterable[Element]) -> tuple[tuple[str, str], ...]:

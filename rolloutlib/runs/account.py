@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-    from rolloutlib.runs.currencies import Told
+    from rolloutlib.runs.currencies import Billed
     from rolloutlib.runs.envelopes import FoundRun
     from rolloutlib.runs.files import Stamp
     from rolloutlib.runs.run_info import RunInfo
@@ -109,7 +109,9 @@ class Runs:
     stamps: tuple[Stamp, ...] = ()
     extras: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
-    currencies: Mapping[str, Sequence[Told]] = field(default_factory=dict[str, "Sequence[Told]"])
+    currencies: Mapping[str, Sequence[Billed]] = field(
+        default_factory=dict[str, "Sequence[Billed]"]
+    )
     tags_before: Mapping[str, Mapping[str, int]] = field(
         default_factory=dict[str, "Mapping[str, int]"]
     )

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from rolloutlib.reason import Reason
-    from rolloutlib.runs.currencies import Told
+    from rolloutlib.runs.currencies import Billed
     from rolloutlib.runs.scope import Scope
     from rolloutlib.runs.sources import SourceSpec
 
@@ -76,7 +76,7 @@ class FlatPart(NamedTuple):
     beside: tuple[str, ...] = ()
     cached: Mapping[str, int] = {}
     told: tuple[Reason, ...] = ()
-    currencies: Collection[Told] = ()
+    currencies: Collection[Billed] = ()
 
 
 def read_columns(

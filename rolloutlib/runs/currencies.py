@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from rolloutlib.runs.grouping import Mapped
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["Told", "check_currencies", "currencies_in_json", "currencies_in_rows"]
+__all__ = ["Billed", "check_currencies", "currencies_in_json", "currencies_in_rows"]
 __all__ += ["currencies_in_table"]
 
-Told = tuple[str, str]  # an arm, or ALL, and a currency of its costs
+Billed = tuple[str, str]  # an arm, or ALL, and a currency of its costs
 ALL: Final = ""  # arms of a file whose column of costs says its currency in its name
 _COLUMNS: Final = {
     "currency", "currencycode", "ccy", "costcurrency", "costcurrencycode", "costunit",
@@ -82,45 +82,45 @@ class _Run(msgspec.Struct):
 _RUN = msgspec.json.Decoder(_Run)
 
 
-def currencies_in_rows(rows: Iterable[Mapped], spec: SourceSpec) -> set[Told]:
+def currencies_in_rows(rows: Iterable[Mapped], spec: SourceSpec) -> set[Billed]:
     """Return the currencies that kept rows of a flat table tell of their costs."""
     named = _named(spec)
     if "cost" not in spec.mapped or named:
         return named
     beside = [path.rpartition(".")[0] + ".currency" for path in _paths(spec) if "." in path]
-    told: set[Told] = set()
+    billed: set[Billed] = set()
     for row, run, sample in rows:
         if isinstance(sample.cost, float | int) and sample.cached is not True:
             paths = (*_columns(row.cells), *beside)
             cells = (as_one(value_at(row.cells, path, row.root), path) for path in paths)
-            told |= {(run.arm, currency) for currency in map(_meant, cells) if currency}
-    return told
+            billed |= {(run.arm, currency) for currency in map(_meant, cells) if currency}
+    return billed
 
 
 def currencies_in_table(
-    connection: duckdb.DuckDBPyConnection, relation: str, columns: Iterable[str], kept: str,
+    connection: duckdb.DuckDBPyConnection, relation: str, columns: Iterable[str], usable: str,
     spec: SourceSpec,
-) -> set[Told]:  # fmt: skip
+) -> set[Billed]:  # fmt: skip
     """Return the currencies that kept rows of a flat table tell of their costs.
 
     Args:
         connection: the engine that reaches the table.
         relation: SQL of it, as it is, with `LINE`.
         columns: its names.
-        kept: SQL of the rows that are kept, with line, arm and cost.
+        usable: SQL of the rows that are kept, with line, arm and cost.
         spec: which column is which.
     """
     named = _named(spec)
     if "cost" not in spec.mapped or named:
         return named
-    told: set[Told] = set()
+    billed: set[Billed] = set()
     for name in _columns(columns):
         cell = f"SELECT {LINE} AS line, {column_name(name)} AS cell FROM {relation}"
         rows = connection.execute(f"""SELECT DISTINCT arm, cell FROM ({cell}) JOIN
-            (SELECT line, arm FROM {kept} WHERE cost IS NOT NULL)
+            (SELECT line, arm FROM {usable} WHERE cost IS NOT NULL)
             USING (line) WHERE cell IS NOT NULL LIMIT {_MOST}""").fetchall()  # fmt: skip
-        told |= {(arm, currency) for arm, cell in rows if (currency := _meant(cell))}
-    return told
+        billed |= {(arm, currency) for arm, cell in rows if (currency := _meant(cell))}
+    return billed
 
 
 def currencies_in_json(data: bytes) -> set[str]:
@@ -133,11 +133,11 @@ def currencies_in_json(data: bytes) -> set[str]:
         return set()
     of_cost = [sample.currency for sample in run.result.samples
                if isinstance(sample.cost, float | int)]  # fmt: skip
-    told = [*of_cost, run.currency, run.result.currency] if of_cost else []
-    return {currency for currency in map(_meant, told) if currency}
+    named = [*of_cost, run.currency, run.result.currency] if of_cost else []
+    return {currency for currency in map(_meant, named) if currency}
 
 
-def check_currencies(files: Mapping[str, Iterable[Told]], pair: tuple[str, str]) -> None:
+def check_currencies(files: Mapping[str, Iterable[Billed]], pair: tuple[str, str]) -> None:
     """Refuse costs of several currencies.
 
     Args:
@@ -166,20 +166,20 @@ def _paths(spec: SourceSpec) -> list[str]:
     return [path for column in sides if column for path in column.paths]
 
 
-def _named(spec: SourceSpec) -> set[Told]:
+def _named(spec: SourceSpec) -> set[Billed]:
     """Return the currencies in the names of the columns of costs, such as cost_usd."""
-    told: set[Told] = set()
+    billed: set[Billed] = set()
     for side in spec.sides:
         arm = side.constants.arm or ALL
-        told |= {(arm, unit) for path in _paths(side) if (unit := _unit(path))}
-    return told
+        billed |= {(arm, unit) for path in _paths(side) if (unit := _unit(path))}
+    return billed
 
 
 def _unit(path: str) -> str:
     """Return the one currency that a name tells; nothing where it has none, or several."""
-    found = {_SPELLED[word] for word in map(str.lower, _WORD.findall(path)) if word in _SPELLED}
-    codes = found - {_CENTS}
-    return " ".join([*codes, *(found & {_CENTS})]) if len(codes) <= 1 else ""
+    units = {_SPELLED[word] for word in map(str.lower, _WORD.findall(path)) if word in _SPELLED}
+    codes = units - {_CENTS}
+    return " ".join([*codes, *(units & {_CENTS})]) if len(codes) <= 1 else ""
 
 
 def _meant(cell: object) -> str:
@@ -196,8 +196,8 @@ def _meant(cell: object) -> str:
 
 def _columns(names: Iterable[str]) -> list[str]:
     """Return the columns of currencies; only those of costs, where there are such."""
-    found = {name: plain for name in names if (plain := _letters(name)) in _COLUMNS}
-    return [name for name, plain in found.items() if plain.startswith("cost")] or [*found]
+    matching = {name: plain for name in names if (plain := _letters(name)) in _COLUMNS}
+    return [name for name, plain in matching.items() if plain.startswith("cost")] or [*matching]
 
 
 def _letters(name: str) -> str:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rolloutlib.reason import Reason
-    from rolloutlib.runs.currencies import Told
+    from rolloutlib.runs.currencies import Billed
     from rolloutlib.runs.files import RunFile
     from rolloutlib.runs.sources import SourceSpec
 
@@ -66,7 +66,7 @@ class FlatRuns(NamedTuple):
     words: tuple[UnknownWord, ...]
     cached: Mapping[str, int]
     told: tuple[Reason, ...] = ()
-    currencies: Collection[Told] = ()
+    currencies: Collection[Billed] = ()
     invented: bool = False
 
 

@@ -13,7 +13,7 @@ from rolloutlib.files import shown_path
 from rolloutlib.phrase import phrase, several
 from rolloutlib.reason import because
 from rolloutlib.runs.account import FileNote, Runs, failed_calls, later_rows, odd_runs
-from rolloutlib.runs.currencies import Told, currencies_in_json
+from rolloutlib.runs.currencies import Billed, currencies_in_json
 from rolloutlib.runs.doubts import by_metric, doubts
 from rolloutlib.runs.evidence import RefusedError, check_evidence
 from rolloutlib.runs.files import META_NAME
@@ -87,7 +87,7 @@ class Tally:
     cached: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     nameless: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     naming: dict[str, str] = field(default_factory=dict[str, str])
-    currencies: dict[str, set[Told]] = field(default_factory=dict[str, set[Told]])
+    currencies: dict[str, set[Billed]] = field(default_factory=dict[str, set[Billed]])
     unread: list[str] = field(default_factory=list[str])
     stamps: list[Stamp] = field(default_factory=list["Stamp"])
     told: dict[str, tuple[Reason, ...]] = field(default_factory=dict[str, "tuple[Reason, ...]"])
@@ -145,8 +145,8 @@ class Tally:
             if row.field == "status" and value.startswith("'"):
                 self.words[row.file][value[1:-1], info.arm] += row.rows
         self.failed.extend(replace(row, arm=info.arm) for row in failed_calls(opened))
-        if told := {(info.arm, name) for name in currencies_in_json(opened.unit.data)}:
-            self.currencies[info.file] = self.currencies.get(info.file, set()) | told
+        if billed := {(info.arm, name) for name in currencies_in_json(opened.unit.data)}:
+            self.currencies[info.file] = self.currencies.get(info.file, set()) | billed
 
     def add(self, file: str, spec: SourceSpec, read: int, gave: FlatPart | FlatRuns) -> None:
         """Book a flat file: the rows that count as read, and all else that it gave."""

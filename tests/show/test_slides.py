@@ -121,9 +121,9 @@ def test_korean_words_are_kept_whole_for_an_engine_that_breaks_them(
     page: str, whole: list[str]
 ) -> None:
     """In prose alone: tags, styles and commands stay as they are, and what no column takes."""
-    kept = kept_whole(page)
-    assert re.findall(r'<span style="white-space: nowrap">([^<]*)</span>', kept) == whole
-    assert re.sub(r"</?span[^>]*>", "", kept) == page
+    paper = kept_whole(page)
+    assert re.findall(r'<span style="white-space: nowrap">([^<]*)</span>', paper) == whole
+    assert re.sub(r"</?span[^>]*>", "", paper) == page
 
 
 @pytest.fixture

@@ -76,14 +76,14 @@ def test_the_table_is_about_words_that_are_said() -> None:
 OPEN: Final = re.compile(
     r"\{[^{}]*\}[`\"'”\u2019…]?(?:을|를|이|가|은|는|과|와|로|으로)(?=[\s.,;)]|$)"
 )
-KEPT: Final = "{id}.record"  # a card's, which keeps its bytes
+OF_CARDS: Final = "{id}.record"  # a card's, which keeps its bytes
 
 
 def test_a_particle_after_a_value_is_open() -> None:
     """What a value ends in is not known when the sentence is written."""
     texts = spoken_texts()
     templates = {text.replace("{{", "").replace("}}", "") for text in texts.values()}
-    assert [text for text in templates if OPEN.search(text) and KEPT not in text] == []
+    assert [text for text in templates if OPEN.search(text) and OF_CARDS not in text] == []
     assert OPEN.search("`rollout replay {record}`를 실행하세요")
     assert not OPEN.search("`rollout replay {record}`을(를) 실행하세요")
 
