@@ -28,7 +28,8 @@ EMPTY = "rolloutlib_empty"  # in the metadata of an output with nothing to show
 LONGEST = 50  # rows of a table of files or runs; review.json holds all
 
 
-_TYPED: Final = re.compile("`([^`]+)`")
+# Only commands of ours: names and texts of data may hold backticks, too, and are shown as they are.
+_TYPED: Final = re.compile("`(rollout [^`]+)`")
 _LINE = 10_000  # characters of a line of text: several cells, each cut at a sentence's length
 
 
