@@ -8,19 +8,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, cast
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     ConfigDict,
     Field,
     StrictBool,
     ValidationError,
-    field_validator,
 )
 
 from rolloutlib.errors import PlanError
 from rolloutlib.files import file_sha256
 from rolloutlib.judge.copied import copied, misnamed
-from rolloutlib.judge.finding import Finding, find, locate, oldest, read_file, read_moment
+from rolloutlib.judge.finding import Finding, a_time, find, locate, oldest, read_file, read_moment
 from rolloutlib.judge.incidents import INCIDENTS
 from rolloutlib.judge.junit import read_suite
 from rolloutlib.judge.made_for import MadeFor, made_for
@@ -93,7 +93,9 @@ def _of_suite(properties: Sequence[tuple[str, str]], file: str) -> MadeFor:
 
 _Text = Annotated[str, Field(pattern=r"\S")]
 _When = Annotated[
-    date | datetime | str | None, Field(validation_alias=AliasChoices("updated", "at"))
+    date | datetime | str | None,
+    AfterValidator(a_time),
+    Field(validation_alias=AliasChoices("updated", "at")),
 ]
 
 
@@ -101,13 +103,6 @@ class _Attested(BaseModel):
     model_config = ConfigDict(extra="forbid")
     updated: _When = None
     simulated: StrictBool = False
-
-    @field_validator("updated")
-    @classmethod
-    def _a_time(cls, updated: object) -> object:
-        if updated is not None and read_moment(updated) is None:
-            raise ValueError(f"{updated!r} is no time; expected one such as 2026-10-28T13:00+09:00")
-        return updated
 
 
 class _Change(_Attested):

@@ -25,6 +25,7 @@ __all__ = [
     "Finding",
     "Moment",
     "Occasion",
+    "a_time",
     "find",
     "locate",
     "oldest",
@@ -148,6 +149,17 @@ def said(at: datetime) -> str:
 def oldest(moments: Iterable[Moment | None]) -> Moment | None:
     """Return the oldest of the moments that are known."""
     return min((moment for moment in moments if moment is not None), default=None)
+
+
+def a_time(value: object) -> object:
+    """Return what tells a time as it is, or nothing where there is nothing.
+
+    Raises:
+        ValueError: it is there and tells none.
+    """
+    if value is not None and read_moment(value) is None:
+        raise ValueError(f"{value!r} is no time; expected one such as 2026-10-28T13:00+09:00")
+    return value
 
 
 def read_moment(value: object) -> Moment | None:

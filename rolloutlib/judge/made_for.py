@@ -10,10 +10,10 @@ from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from rolloutlib.errors import PlanError
-from rolloutlib.judge.finding import read_moment, said
+from rolloutlib.judge.finding import a_time, read_moment, said
 from rolloutlib.plan.strict_yaml import describe
 from rolloutlib.reason import because
 
@@ -63,16 +63,9 @@ class MadeFor(BaseModel):
     strategy: _Text | None = None
     profile: _Text | None = None
     flags: dict[str, bool | _Text] = {}
-    as_of: date | datetime | str | None = None
+    as_of: Annotated[date | datetime | str | None, AfterValidator(a_time)] = None
     runs: _Digest | None = None
     data_sha256: _Digest | None = None
-
-    @field_validator("as_of")
-    @classmethod
-    def _a_time(cls, at: object) -> object:
-        if at is not None and read_moment(at) is None:
-            raise ValueError(f"{at!r} is no time; expected one such as 2026-10-28T13:00+09:00")
-        return at
 
 
 class _Said(BaseModel):
