@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rolloutlib.measure.components import Spread
+    from rolloutlib.measure.counts import Count
     from rolloutlib.measure.design import Floats
     from rolloutlib.measure.moments import Ints, MomentTable
-    from rolloutlib.measure.scan import Count, Measured
+    from rolloutlib.measure.scan import Measured
 
     _Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 

@@ -17,7 +17,6 @@ import numpy as np
 
 from rolloutlib.measure.by_prompt import PromptSources
 from rolloutlib.measure.components import Overlap, RunSources
-from rolloutlib.measure.days import grouped
 from rolloutlib.measure.moments import Cells
 from rolloutlib.measure.worst import worst as worst_case
 from rolloutlib.reason import Reason, because
@@ -270,8 +269,8 @@ def _prompts_of_all(parts: Sequence[_Part], metric: str) -> tuple[Source, ...]:
     if not tables:
         return ()
     alone = (replace(table, metrics={metric: table.metrics[metric]}) for table in tables)
-    first, *others = (grouped(table, *keys) for table in alone)
-    whole = replace(parts[0].compared.measured, answers=grouped(sum(others, start=first), *keys))
+    first, *others = (table.grouped(*keys) for table in alone)
+    whole = replace(parts[0].compared.measured, answers=sum(others, start=first).grouped(*keys))
     return PromptSources(whole, parts[0].compared.pair).of_metric(metric)
 
 

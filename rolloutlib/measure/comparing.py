@@ -14,10 +14,10 @@ from rolloutlib.measure.by_prompt import PromptSources
 from rolloutlib.measure.comparison import Comparison, arms_of
 from rolloutlib.measure.completeness import Account, absent, lacks, unreadable
 from rolloutlib.measure.components import RunSources
+from rolloutlib.measure.counts import run_scale
 from rolloutlib.measure.design import metric_of, read_design
 from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.profiles import profiles_of, slow_limit, strictest
-from rolloutlib.measure.scan import run_scale
 from rolloutlib.measure.subject import wanted_of
 from rolloutlib.phrase import phrase
 from rolloutlib.runs.currencies import check_currencies

@@ -13,8 +13,8 @@ from rolloutlib.runs.columns import BILLED
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from rolloutlib.measure.counts import Count
     from rolloutlib.measure.moments import MomentTable
-    from rolloutlib.measure.scan import Count
     from rolloutlib.plan.model import FlagValue, Plan, Stage, StageId
     from rolloutlib.reason import Fact, Reason
     from rolloutlib.runs import RunInfo, Runs

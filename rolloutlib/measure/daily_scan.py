@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import narwhals as nw
 
+from rolloutlib.measure.counts import CLUSTERS, choose_unit, count_samples
 from rolloutlib.measure.days import SUMS, capped, name_of
 from rolloutlib.measure.latency import latency_cap
-from rolloutlib.measure.moments import collect, metric_expressions, scan, tag_counts
+from rolloutlib.measure.moments import metric_expressions, scan
 from rolloutlib.measure.profiles import slow_limit, strictest
-from rolloutlib.measure.scan import CLUSTERS, NO_TAGS, Count, choose_unit, listed_tags
 from rolloutlib.measure.stored import Stored, fits
 from rolloutlib.measure.subject import spelled_as_there
 from rolloutlib.measure.summed import Sums, counts_of
+from rolloutlib.measure.tags import NO_TAGS, listed_tags, tag_counts
 from rolloutlib.plan.metrics import METRICS
 from rolloutlib.runs.samples import Samples, from_runs
 
@@ -150,7 +151,7 @@ def _of_rows(
         start, end = (window.starts(day) for day in (window.first, window.last + WHOLE_DAY))
         own = (at >= nw.lit(start)) & (at < nw.lit(end))
         frame = frame.filter(own | nw.col("run_id").is_in(short))
-    counts, tagged = _counts(frame, arms), tag_counts(frame)
+    counts, tagged = count_samples(frame, arms), tag_counts(frame)
     unit, named = choose_unit(counts)
     tags, ranked = listed_tags(tagged, counts, arms, also=_spelled(asked_tags, tagged))
     metrics = metric_expressions(
@@ -162,23 +163,6 @@ def _of_rows(
         places = sum((at >= nw.lit(window.starts(day))).cast(nw.Int64) for day in window.dates)
         frame, by = frame.with_columns((places - 1).alias(AT)), by | {AT: AT}  # type: ignore[operator]
     return Found(scan(frame, metrics, by=by), unit, named, tags, ranked)
-
-
-def _counts(frame: nw.LazyFrame[Any], arms: tuple[str, str]) -> dict[str, Count]:
-    """Count the samples of each arm, and those that carry an id."""
-    names = ("user_id", "prompt_id", "cluster", "issues")
-    counted = (nw.col(name).count().alias(f"n_{name}") for name in names)
-    grouped = frame.group_by("arm").agg(nw.len().alias("n"), *counted)
-    rows = {row["arm"]: row for row in collect(grouped).to_pylist()}
-    nothing = dict.fromkeys(("n", *(f"n_{name}" for name in names)), 0)
-    by_arm = {arm: rows.get(arm, nothing) for arm in arms}
-    return {
-        arm: Count(
-            row["n"], row["n_user_id"], 0, row["n_prompt_id"], 0,
-            labelled=row["n_issues"], with_cluster=row["n_cluster"],
-        )
-        for arm, row in by_arm.items()
-    }  # fmt: skip
 
 
 # --- from stored days -----------------------------------------------------------------------------

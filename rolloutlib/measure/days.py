@@ -25,7 +25,7 @@ from rolloutlib.errors import RunsError, UsageError
 from rolloutlib.files import bounded_bytes, file_sha256
 from rolloutlib.limits import FILE_BYTES
 from rolloutlib.measure.design import Unit
-from rolloutlib.measure.moments import Cells, Key, MomentTable
+from rolloutlib.measure.moments import Cells
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.plan.segments import OWN
 from rolloutlib.reason import Reason
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Day", "Place", "Source", "Store", "StoredRun", "binary", "capped", "cells_of", "check_folder",
-    "flushed", "grouped", "load", "load_day", "locked", "name_of", "numbers", "other_parts", "put",
+    "flushed", "load", "load_day", "locked", "name_of", "numbers", "other_parts", "put",
     "segment_of", "sum_file", "sync",
 ]  # fmt: skip
 
@@ -293,19 +293,3 @@ def cells_of(table: pa.Table, name: str) -> Cells:
     if name.startswith(KNOWN_ISSUES):
         n = numbers(table, f"{KNOWN_ISSUES}.n")
     return Cells(n, mean, n * mean * (1 - mean) if binary(name) else numbers(table, f"{name}.m2"))
-
-
-def grouped(table: MomentTable, *names: str) -> MomentTable:
-    """Add groups up that agree in these keys."""
-    sizes = [len(table.keys[name].labels) for name in names]
-    place = np.zeros(len(table.rows), dtype=np.int64)
-    for name, size in zip(names, sizes, strict=True):
-        place = place * size + table.keys[name].codes
-    groups, codes = np.unique(place, return_inverse=True)
-    keys: dict[str, Key] = {}
-    for name, size in reversed(list(zip(names, sizes, strict=True))):
-        keys[name] = Key(groups % size, table.keys[name].labels)
-        groups //= size
-    metrics = {name: cells.pooled(codes, len(groups)) for name, cells in table.metrics.items()}
-    rows = np.bincount(codes, table.rows, len(groups)).astype(np.float64, copy=False)
-    return MomentTable({name: keys[name] for name in names}, rows, metrics)

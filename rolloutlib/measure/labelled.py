@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rolloutlib.measure.counts import Count
     from rolloutlib.measure.design import Floats
-    from rolloutlib.measure.scan import Count
 
     Ints = NDArray[np.int64]
 

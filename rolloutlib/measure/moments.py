@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import pyarrow.compute as pc
 
 from rolloutlib.errors import RunsError
 from rolloutlib.plan.metrics import METRICS, metric_record
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cells", "Key", "MomentTable", "added", "collect", "key_of", "latency_expression",
-    "metric_expressions", "numbers", "scan", "tag_counts", "top_tags",
+    "metric_expressions", "numbers", "scan",
 ]  # fmt: skip
 
 DERIVED = (
@@ -116,6 +117,25 @@ class MomentTable:
         """Return the groups that a mask selects."""
         keys = {name: Key(key.codes[rows], key.labels) for name, key in self.keys.items()}
         return MomentTable(keys, self.rows[rows], _Selected(self.metrics, rows))
+
+    def only(self, metric: str) -> MomentTable:
+        """Return the same groups with moments of nothing but one metric."""
+        return MomentTable(self.keys, self.rows, {metric: self.metrics[metric]})
+
+    def grouped(self, *names: str) -> MomentTable:
+        """Add groups up that agree in these keys."""
+        sizes = [len(self.keys[name].labels) for name in names]
+        place = np.zeros(len(self.rows), dtype=np.int64)
+        for name, size in zip(names, sizes, strict=True):
+            place = place * size + self.keys[name].codes
+        groups, codes = np.unique(place, return_inverse=True)
+        keys: dict[str, Key] = {}
+        for name, size in reversed(list(zip(names, sizes, strict=True))):
+            keys[name] = Key(groups % size, self.keys[name].labels)
+            groups = groups // size
+        metrics = {name: cells.pooled(codes, len(groups)) for name, cells in self.metrics.items()}
+        rows = added(codes, self.rows, len(groups))
+        return MomentTable({name: keys[name] for name in names}, rows, metrics)
 
     def with_unknown(self, names: Iterable[str]) -> MomentTable:
         """Return the same with these metrics too, which no sample knows unless they are there."""
@@ -286,31 +306,10 @@ def key_of(column: Any) -> Key:  # noqa: ANN401
     Sorted labels, so that every engine gives the same codes.
     """
     encoded = column.combine_chunks().dictionary_encode()
-    labels = encoded.dictionary.to_pylist()
-    order = sorted(range(len(labels)), key=labels.__getitem__)
-    rank = np.empty(len(labels) + 1, dtype=np.int64)
-    rank[[*order, len(labels)]] = np.arange(len(labels) + 1)
+    labels = encoded.dictionary
+    order: Ints = cast("Any", pc).sort_indices(labels).to_numpy()
+    rank = np.full(len(labels) + 1, len(labels))
+    rank[order] = np.arange(len(labels))
     codes = rank[encoded.indices.fill_null(len(labels)).to_numpy()]
     missing = (None,) if column.null_count else ()
-    return Key(codes, (*(labels[place] for place in order), *missing))
-
-
-def tag_counts(frame: nw.LazyFrame[Any]) -> dict[tuple[str, str], int]:
-    """Return how many samples of each arm carry each issue tag, by (arm, tag).
-
-    Lists are counted as they are, then taken apart: there are few different ones.
-    """
-    import narwhals as nw
-
-    listed = frame.select("arm", "issues").drop_nulls("issues").group_by("arm", "issues")
-    counts: dict[tuple[str, str], int] = {}
-    for row in collect(listed.agg(nw.len().alias("n"))).to_pylist():
-        for tag in {tag for tag in row["issues"] if tag is not None}:
-            counts[row["arm"], tag] = counts.get((row["arm"], tag), 0) + row["n"]
-    return counts
-
-
-def top_tags(counts: Mapping[tuple[str, str], int], *, arm: str, most: int) -> tuple[str, ...]:
-    """Return the tags that most samples of an arm carry, the most frequent first, equal by name."""
-    carried = [(-count, tag) for (where, tag), count in counts.items() if where == arm]
-    return tuple(tag for _, tag in sorted(carried)[:most])
+    return Key(codes, (*labels.take(order).to_pylist(), *missing))

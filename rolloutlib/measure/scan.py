@@ -11,6 +11,16 @@ import narwhals as nw
 from rolloutlib.measure import labelled
 from rolloutlib.measure.by_prompt import scan_answers
 from rolloutlib.measure.components import Overlap, overlap_of
+from rolloutlib.measure.counts import (
+    CLUSTERS,
+    Count,
+    choose_unit,
+    count_groups,
+    count_samples,
+    names_of,
+    run_scale,
+    with_different_ids,
+)
 from rolloutlib.measure.histograms import Histogram, histogram, merge_histograms
 from rolloutlib.measure.moments import (
     MomentTable,
@@ -18,8 +28,6 @@ from rolloutlib.measure.moments import (
     latency_expression,
     metric_expressions,
     scan,
-    tag_counts,
-    top_tags,
 )
 from rolloutlib.measure.people import People, scan_people
 from rolloutlib.measure.prompts import scan_prompts
@@ -29,55 +37,32 @@ from rolloutlib.measure.subject import (
     also_listed,
     among,
     choosers_of,
+    left_by,
+    samples_of,
     settled,
     split,
     without_choosers,
 )  # fmt: skip
+from rolloutlib.measure.tags import NO_TAGS, listed_tags, tag_counts
 from rolloutlib.measure.tails import beyond
 from rolloutlib.plan.segments import MOST_VALUES
 from rolloutlib.runs.further import is_scorer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from rolloutlib.measure.design import Unit
     from rolloutlib.measure.prompts import Prompts
+    from rolloutlib.measure.subject import Choosers
     from rolloutlib.runs.samples import Samples
 
-__all__ = ["STRATA", "Count", "Measured", "listed_tags", "measure", "run_scale"]
+__all__ = ["STRATA", "Measured", "measure"]
 
-TOP_ISSUES = 3
-RISING = 5  # further tags that are measured because they may rise
-NO_TAGS = ("",)  # measured where no sample has an issue: whether it tells so
-CLOSE = 1.0  # standard errors by which a tag has to rise to be looked at
 STEPS = 10  # a unit, of the histograms: tenths of a millisecond, tenths of a point
-CLUSTERS: Final[Mapping[Unit, str]] = {
-    "user": "user_id", "prompt": "prompt_id", "sample": "arm", "cluster": "cluster",
-}  # fmt: skip
+FEW_GROUPS = 100_000  # of arm, run and cluster: up to here one scan measures them all
 CHOOSING: Final[Mapping[Unit, str]] = {"sample": "sample_id"}  # who chooses, where not clusters
 ANY_ISSUE: Final = Wanted()
 STRATA = ("category", "difficulty", "profile")
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """Samples of an arm, how many carry a user or prompt id, and how many different ones.
-
-    Attributes:
-        runs: different runs.
-        labelled: samples that tell their issues, be it that there are none.
-        with_cluster, people: those of a declared cluster above users, and labels of people.
-    """
-
-    samples: int
-    with_user: int
-    users: int
-    with_prompt: int
-    prompts: int
-    runs: int = 0
-    labelled: int = 0
-    with_cluster: int = 0
-    people: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,52 +146,85 @@ def measure(  # noqa: PLR0913 -- each decides what is counted
         RunsError: a metric holds NaN or an infinite value.
     """
     frame = samples.frame().filter(nw.col("arm").is_in(arms))
-    counts, tagged = _counts(frame, arms), tag_counts(frame)
+    counts, tagged = count_samples(frame, arms), tag_counts(frame)
     unit, named = choose_unit(counts)
-    subject = settled(tagged, arms[0], issues) or _choice(frame, arms, unit, tagged, issues)
+    groups = count_groups(frame, unit)
+    counts = with_different_ids(counts, groups, unit, frame)
+    subject = settled(tagged, arms[0], issues) or _choice(frame, arms, unit, groups, tagged, issues)
     tags, ranked = listed_tags(tagged, counts, arms, also=also_listed(subject, issues, tagged))
     metrics = metric_expressions(
         timeout_cap_ms=timeout_cap_ms, slow_above_ms=slow_above_ms, latency_cap_ms=latency_cap_ms,
         tags=tags or NO_TAGS, scorers=filter(is_scorer, samples.extras),
     )  # fmt: skip
-    cluster = CLUSTERS[unit]
-    if unit == "sample" and apart:
-        each = nw.concat_str("arm", "run_id", "sample_id", separator="\x1f")
-        frame, cluster = frame.with_columns(apart=each), "apart"
-    units = {"arm": "arm", "cluster": cluster}
     took = latency_expression(timeout_cap_ms)
     latency, score = (histogram(frame, value, per_unit=STEPS) for value in (took, metrics["score"]))
     metrics |= beyond(latency, arms, tails, took, per_unit=STEPS)
-    names = (*STRATA, *(name for name in segments if name in samples.extras))
-    strata, crowded = _strata(frame, {m: metrics[m] for m in within if m in metrics}, units, names)
+    units, each = {"arm": "arm", "cluster": CLUSTERS[unit]}, unit == "sample" and apart
+    if each:
+        names = nw.concat_str("arm", "run_id", "sample_id", separator="\x1f")
+        frame, units = frame.with_columns(apart=names), units | {"cluster": "apart"}
+    finest = _Finest.of(frame, metrics, units, inf if each else len(groups.rows))
+    strata, crowded = _strata(
+        frame, {m: metrics[m] for m in within if m in metrics}, units,
+        (*STRATA, *(name for name in segments if name in samples.extras)),
+    )  # fmt: skip
     related = unit != "sample" and max(count.runs for count in counts.values()) > 1
     whole = Measured(
-        counts, unit, named, tags, ranked,
-        table=scan(frame, metrics, by=units),
-        by_run=scan(frame, metrics, by={"arm": "arm", "run_id": "run_id"}),
+        counts, unit, named, tags, ranked, table=finest.by("cluster"), by_run=finest.by("run_id"),
         strata=strata, crowded=crowded,
         latency=latency, score=score, carried=tagged, prompts=_prompts(frame, arms, counts),
         people=scan_people(frame, arms) if unit == "cluster" else None,
         subject=subject, latency_cap_ms=latency_cap_ms,
-        overlap=overlap_of(scan(frame, {}, by={"run_id": "run_id", **units})) if related else None,
+        overlap=overlap_of(groups) if related else None,
         answers=scan_answers(frame, metrics, units, counts),
         labels=labelled.labels_among(frame, counts, None if unit == "sample" else CLUSTERS[unit]),
     )  # fmt: skip
+    return without_choosers(whole, arms, finest.without)
 
-    def rest(leaving: Sequence[str]) -> Measured:
-        if subject is None or subject.choosers is None:
-            return whole
-        metric, others = f"issue:{subject.tag}", split(frame, subject.choosers, leaving)[1]
-        metrics_left, by_run = {metric: metrics[metric]}, {"arm": "arm", "run_id": "run_id"}
-        shared = overlap_of(scan(others, {}, by=by_run | units)) if whole.overlap else None
-        return replace(whole, table=scan(others, metrics_left, by=units),
-                       by_run=scan(others, metrics_left, by=by_run), overlap=shared)  # fmt: skip
 
-    return without_choosers(whole, arms, rest)
+@dataclass(frozen=True, slots=True)
+class _Finest:
+    """Moments by arm, run and cluster, or what scans them where there are very many groups.
+
+    Attributes:
+        frame: the samples of both arms.
+        metrics: as `scan` takes them.
+        keys: arm, run and cluster → their columns.
+        whole: all moments; None where they are scanned by cluster and by run, each alone.
+    """
+
+    frame: nw.LazyFrame[Any]
+    metrics: Mapping[str, nw.Expr]
+    keys: Mapping[str, str]
+    whole: MomentTable | None
+
+    @classmethod
+    def of(
+        cls, frame: nw.LazyFrame[Any], metrics: Mapping[str, nw.Expr], units: Mapping[str, str],
+        groups: float,
+    ) -> _Finest:  # fmt: skip
+        """Scan the samples where they have few groups."""
+        keys = {"run_id": "run_id", **units}
+        whole = scan(frame, metrics, by=keys) if groups <= FEW_GROUPS else None
+        return cls(frame, metrics, keys, whole)
+
+    def by(self, key: str) -> MomentTable:
+        """Return moments by arm and this key."""
+        if self.whole is not None:
+            return self.whole.grouped("arm", key)
+        return scan(self.frame, self.metrics, by={"arm": "arm", key: self.keys[key]})
+
+    def without(self, choosers: Choosers, metric: str, arms: Sequence[str]) -> MomentTable:
+        """Return moments of one metric, without the choosers of these arms."""
+        of_metric = {metric: self.metrics[metric]}
+        if not choosers.names:  # samples choose
+            return scan(split(self.frame, choosers, arms)[1], of_metric, by=self.keys)
+        whole = self.whole or scan(self.frame, of_metric, by=self.keys)
+        return left_by(choosers, whole.only(metric), arms)
 
 
 def _choice(
-    frame: nw.LazyFrame[Any], arms: tuple[str, str], unit: Unit,
+    frame: nw.LazyFrame[Any], arms: tuple[str, str], unit: Unit, groups: MomentTable,
     tagged: Mapping[tuple[str, str], int], issues: Wanted,
 ) -> Subject | None:  # fmt: skip
     """Let a held-out part of the control choose the issue."""
@@ -214,41 +232,14 @@ def _choice(
     if not issues.open or all(arm != control for arm, _ in tagged):
         return None
     of_control, column = frame.filter(nw.col("arm") == control), CHOOSING.get(unit, CLUSTERS[unit])
-    named_units = of_control.drop_nulls(column).select(column).unique()
-    names: list[str] = [] if unit == "sample" else collect(named_units)[column].to_pylist()
+    names = [] if unit == "sample" else names_of(groups, control, "cluster")
     choosers = choosers_of(column, unit, names)
-    chose, rest = split(of_control, choosers, arms[:1])
+    chose = samples_of(of_control, choosers, arms[:1])
     if unit == "sample":
-        count, others = (collect(part.select(nw.len()))[0][0].as_py() for part in (chose, rest))
-        choosers = replace(choosers, count=count, units=count + others)
+        count, units = collect(chose.select(nw.len()))[0][0].as_py(), groups.where(arm=control).rows
+        choosers = replace(choosers, count=count, units=int(units.sum()))
     carried = {tag: n for (_, tag), n in tag_counts(chose).items()}
     return Subject(among(tagged, carried, control), "held_out", unit, choosers)
-
-
-def listed_tags(
-    carried: Mapping[tuple[str, str], int], counts: Mapping[str, Count], arms: tuple[str, str],
-    *, also: Iterable[str] = (),
-) -> tuple[tuple[str, ...], int]:  # fmt: skip
-    """Choose the tags to measure: both arms' top ones, those that rise most, and `also`.
-
-    Returns:
-        The tags, and how many of them are the control's top ones, which come first.
-    """
-    ranked, others = (top_tags(carried, arm=arm, most=TOP_ISSUES) for arm in arms)
-    before, after = (max(counts[arm].labelled, 1) for arm in arms)
-    rises: dict[str, float] = {}
-    for tag in {tag for _, tag in carried}:
-        old, new = (carried.get((arm, tag), 0) for arm in arms)
-        pooled = (old + new) / (before + after)
-        spread = (pooled * (1 - pooled) * (1 / before + 1 / after)) ** 0.5
-        rises[tag] = (new / after - old / before) / spread if spread else 0.0
-    rising = sorted((tag for tag in rises if rises[tag] > CLOSE), key=lambda t: (-rises[t], t))
-    return tuple(dict.fromkeys((*ranked, *others, *rising[:RISING], *also))), len(ranked)
-
-
-def run_scale(counts: Mapping[str, Count], arms: tuple[str, str]) -> float:
-    """Return how many runs the treatment has for one of the control."""
-    return counts[arms[1]].runs / counts[arms[0]].runs
 
 
 def _prompts(
@@ -268,51 +259,3 @@ def _strata(
     crowded = {name: counted[name] for name in names[len(STRATA) :] if counted[name] > MOST_VALUES}
     several = [name for name in names if counted[name] > 1 and name not in crowded]
     return {name: scan(frame, metrics, by={**units, name: name}) for name in several}, crowded
-
-
-def _counts(frame: nw.LazyFrame[Any], arms: tuple[str, str]) -> dict[str, Count]:
-    """Count samples and ids of each arm; an arm without samples has zeros."""
-    user, prompt, run, issues = map(nw.col, ("user_id", "prompt_id", "run_id", "issues"))
-    aggregates = {
-        "with_user": user.count(), "users": user.n_unique(), "with_prompt": prompt.count(),
-        "prompts": prompt.n_unique(), "runs": run.n_unique(), "labelled": issues.count(),
-        "with_cluster": nw.col("cluster").count(),
-        "people": nw.col("human_passed").count() + nw.col("human_score").count(),
-    }  # fmt: skip
-    named = [expression.alias(name) for name, expression in aggregates.items()]
-    grouped = frame.group_by("arm").agg(nw.len().alias("samples"), *named)
-    counted = {row["arm"]: row for row in collect(grouped).to_pylist()}
-    nothing = dict.fromkeys(("samples", *aggregates), 0)
-    return {arm: _count(counted.get(arm, nothing)) for arm in arms}
-
-
-def _count(row: Mapping[str, int]) -> Count:
-    """Take null out of the different ids, where it counts as one of its own."""
-    n, with_user, with_prompt = row["samples"], row["with_user"], row["with_prompt"]
-    users, prompts = row["users"] - (with_user < n), row["prompts"] - (with_prompt < n)
-    more = (row["runs"], row["labelled"], row["with_cluster"], row["people"])
-    return Count(n, with_user, users, with_prompt, prompts, *more)
-
-
-def choose_unit(counts: Mapping[str, Count]) -> tuple[Unit, float]:
-    """Choose what a cluster is: a declared one, else users, else prompts, else the sample itself.
-
-    The first that any sample names. Samples of one user are not independent, so a user id that only
-    some samples carry leaves the dependence unknown.
-
-    Returns:
-        The unit, and the smaller arm's share of samples that name it.
-
-    >>> choose_unit({"control": Count(4, 0, 0, 4, 2), "treatment": Count(4, 0, 0, 3, 2)})
-    ('prompt', 0.75)
-    """
-    every = counts.values()
-    naming: dict[Unit, list[int]] = {"cluster": [count.with_cluster for count in every],
-                                    "user": [count.with_user for count in every],
-                                    "prompt": [count.with_prompt for count in every]}  # fmt: skip
-    sizes = [max(count.samples, 1) for count in every]
-    for unit, carrying in naming.items():
-        shares = [n / size for n, size in zip(carrying, sizes, strict=True)]
-        if max(shares) > 0:
-            return unit, min(shares)
-    return "sample", 1.0

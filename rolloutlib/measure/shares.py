@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import narwhals as nw
 import numpy as np
 
+from rolloutlib.measure.counts import CLUSTERS
 from rolloutlib.measure.moments import Cells, MomentTable, added, collect, key_of, numbers, scan
-from rolloutlib.measure.scan import CLUSTERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

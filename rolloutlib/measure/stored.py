@@ -18,9 +18,10 @@ import narwhals as nw
 from msgspec import structs
 
 from rolloutlib.measure.by_prompt import EXACT_ROWS, answered_often
+from rolloutlib.measure.counts import CLUSTERS, choose_unit
 from rolloutlib.measure.days import NO_DATE, ROWS, SEPARATOR, Place, load_day, name_of  # fmt: skip
 from rolloutlib.measure.labelled import labels_among
-from rolloutlib.measure.scan import ANY_ISSUE, CLUSTERS, Measured, choose_unit, measure
+from rolloutlib.measure.scan import ANY_ISSUE, Measured, measure
 from rolloutlib.measure.shares import COUNTED, Shares, shares_of
 from rolloutlib.measure.summed import Sums, counts_of
 from rolloutlib.runs import InputFile, Quarantined, Runs, load_source

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import narwhals as nw
 import numpy as np
 
+from rolloutlib.measure.components import overlap_of
 from rolloutlib.measure.design import Arms, read_design
 from rolloutlib.reason import because
+from rolloutlib.runs.database import quoted
 from rolloutlib.runs.spellings import folded
 
 if TYPE_CHECKING:
@@ -35,8 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Choosers", "Subject", "Wanted", "also_listed", "among", "choosers_of", "chosen_rows",
-    "chosen_tag", "in_both", "is_clear", "settled", "spelled_as_there", "split", "wanted_of",
-    "without_choosers",
+    "chosen_tag", "in_both", "is_clear", "left_by", "samples_of", "settled",
+    "spelled_as_there", "split", "wanted_of", "without_choosers",
 ]  # fmt: skip
 
 SHARE: Final = 0.2  # of the control's units that choose; docs/statistics.md compares shares
@@ -204,14 +206,15 @@ def in_both(table: MomentTable, arms: tuple[str, str], tag: str, unit: Unit) -> 
 
 def without_choosers(
     whole: Measured, arms: tuple[str, str],
-    rest: Callable[[Sequence[str]], Measured],
+    left: Callable[[Choosers, str, Sequence[str]], MomentTable],
 ) -> Measured:  # fmt: skip
     """Take out of the test who chose the issue, unless one issue leads clearly.
 
     Args:
         whole: everything measured.
         arms: names of the control and the treatment.
-        rest: gives what is measured without the choosers of some arms.
+        left: gives moments of one metric by arm, run and cluster, without the choosers of some
+            arms.
     """
     subject = whole.subject
     if subject is None or subject.choosers is None:
@@ -219,7 +222,10 @@ def without_choosers(
     if is_clear(whole.table, arms[0], whole.tags[: whole.ranked], whole.unit):
         return replace(whole, subject=Subject(whole.tags[0], "clear"))
     shared = in_both(whole.table, arms, subject.tag, whole.unit)
-    return replace(whole, tested=rest(arms if shared else arms[:1]))
+    rest = left(subject.choosers, f"issue:{subject.tag}", arms if shared else arms[:1])
+    table, by_run = (rest.grouped("arm", key) for key in ("cluster", "run_id"))
+    overlap = overlap_of(rest) if whole.overlap else None
+    return replace(whole, tested=replace(whole, table=table, by_run=by_run, overlap=overlap))
 
 
 def also_listed(
@@ -238,6 +244,12 @@ def chosen_rows(table: MomentTable, choosers: Choosers) -> NDArray[np.bool_]:
     return np.isin(key.codes, codes)
 
 
+def left_by(choosers: Choosers, table: MomentTable, arms: Iterable[str]) -> MomentTable:
+    """Return the groups of a table by arm and cluster that are not the choosers of these arms."""
+    arm, gone = table.keys["arm"], chosen_rows(table, choosers)
+    return table.take(~(gone & np.isin(arm.codes, [arm.code(name) for name in arms])))
+
+
 def split(
     frame: nw.LazyFrame[Any], choosers: Choosers, arms: Iterable[str]
 ) -> tuple[nw.LazyFrame[Any], nw.LazyFrame[Any]]:
@@ -249,3 +261,13 @@ def split(
     marked = nw.from_native(native.selectExpr("*", mark) if spark else native.project(f"*, {mark}"))
     chose = nw.col("chooser") & nw.col("arm").is_in([*arms])
     return marked.filter(chose), marked.filter(~chose)
+
+
+def samples_of(
+    frame: nw.LazyFrame[Any], choosers: Choosers, arms: Iterable[str]
+) -> nw.LazyFrame[Any]:
+    """Return the samples of the choosers, all of whom are of these arms."""
+    if frame.implementation.is_spark_like() or not choosers.names:
+        return split(frame, choosers, arms)[0]
+    names = ", ".join(map(quoted, sorted(choosers.names)))  # faster than a digest of each row's id
+    return nw.from_native(nw.to_native(frame).filter(f"{choosers.column} IN ({names})"))

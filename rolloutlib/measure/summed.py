@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rolloutlib.measure.components import overlap_of
+from rolloutlib.measure.counts import CLUSTERS, Count, names_of, run_scale
 from rolloutlib.measure.days import (
     KNOWN_ISSUES,
     SEPARATOR,
@@ -20,7 +21,6 @@ from rolloutlib.measure.days import (
     Place,
     capped,
     cells_of,
-    grouped,
     name_of,
     numbers,
     segment_of,
@@ -29,16 +29,7 @@ from rolloutlib.measure.days import (
 from rolloutlib.measure.histograms import Histogram, histograms_of
 from rolloutlib.measure.moments import MomentTable, key_of
 from rolloutlib.measure.prompts import lined_up, prompt_counts
-from rolloutlib.measure.scan import (
-    ANY_ISSUE,
-    CLUSTERS,
-    NO_TAGS,
-    STRATA,
-    Count,
-    Measured,
-    listed_tags,
-    run_scale,
-)  # fmt: skip
+from rolloutlib.measure.scan import ANY_ISSUE, STRATA, Measured  # fmt: skip
 from rolloutlib.measure.shares import COUNTED, Shares
 from rolloutlib.measure.subject import (
     Subject,
@@ -46,9 +37,11 @@ from rolloutlib.measure.subject import (
     among,
     choosers_of,
     chosen_rows,
+    left_by,
     settled,
     without_choosers,
 )  # fmt: skip
+from rolloutlib.measure.tags import NO_TAGS, listed_tags
 from rolloutlib.plan.metrics import METRICS
 from rolloutlib.plan.segments import MOST_VALUES
 from rolloutlib.runs.further import is_scorer
@@ -59,7 +52,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.days import StoredRun
     from rolloutlib.measure.design import Unit
     from rolloutlib.measure.prompts import PromptCounts
-    from rolloutlib.measure.subject import Wanted
+    from rolloutlib.measure.subject import Choosers, Wanted
 
 __all__ = ["Sums", "counts_of"]
 
@@ -104,22 +97,24 @@ class Sums:
         columns = plain | {f"issue:{tag}": f"issue:{tag}" for tag in tags or NO_TAGS}
         columns |= {"slow": f"slow:{slow_above_ms:g}", "latency_ms": capped(latency_cap_ms)}
         finest = self.moments(f"moments{SUMS}", columns)
-        table = grouped(finest, "arm", "cluster")
+        table = finest.grouped("arm", "cluster")
         latency, score = (self._histograms(name) for name in ("latency_ms", "score"))
         parts = [p.select(["arm", "prompt", "n"]) for p in self._tables(f"prompts{SUMS}")]
         by_arm = {arm: prompt_counts(parts, arm) for arm in self.arms}
         strata, crowded = self._strata()
         whole = Measured(
             self._ids(table, counts, by_arm), self.unit, named, tags, ranked, table=table,
-            by_run=grouped(finest, "arm", "run_id"), strata=strata, crowded=crowded,
+            by_run=finest.grouped("arm", "run_id"), strata=strata, crowded=crowded,
             latency=latency, score=score, carried=tagged,
             prompts=lined_up(by_arm, run_scale(counts, self.arms), self.arms), subject=subject,
             overlap=overlap_of(finest) if self.unit != "sample" else None,
             latency_cap_ms=latency_cap_ms,
         )  # fmt: skip
-        return without_choosers(
-            whole, self.arms, lambda leaving: self._rest(finest, whole, leaving)
-        )
+
+        def left(choosers: Choosers, metric: str, leaving: Sequence[str]) -> MomentTable:
+            return left_by(choosers, finest.only(metric), leaving)
+
+        return without_choosers(whole, self.arms, left)
 
     def shares(self) -> Shares:
         """Put the days' counts of mixes, vetoes and suggested tags together."""
@@ -151,24 +146,11 @@ class Sums:
         tags = [tag for arm, tag in tagged if arm == self.arms[0]]
         columns = {tag: f"issue:{tag}" for tag in tags}
         of_control = self.moments(f"moments{SUMS}", columns).where(arm=self.arms[0])
-        key = of_control.keys["cluster"]
-        labels = {key.labels[code] for code in np.unique(key.codes).tolist()}
-        names = [name for name in labels if name is not None]
+        names = names_of(of_control, self.arms[0], "cluster")
         choosers = choosers_of(CLUSTERS[self.unit], self.unit, names)
         chose = of_control.take(chosen_rows(of_control, choosers))
         carried = {tag: round(float(chose.all(tag).total[0])) for tag in tags}
         return Subject(among(tagged, carried, self.arms[0]), "held_out", self.unit, choosers)
-
-    def _rest(self, finest: MomentTable, whole: Measured, leaving: Sequence[str]) -> Measured:
-        """Return the sums without the choosers of these arms."""
-        choosers = whole.subject.choosers if whole.subject else None
-        if choosers is None:
-            return whole
-        arm, gone = finest.keys["arm"], chosen_rows(finest, choosers)
-        gone &= np.isin(arm.codes, [arm.code(name) for name in leaving])
-        rest = finest.take(~gone)
-        table, by_run = (grouped(rest, "arm", key) for key in ("cluster", "run_id"))
-        return replace(whole, table=table, by_run=by_run, overlap=overlap_of(rest))
 
     def _tables(self, file: str, columns: Container[str] | None = None) -> list[pa.Table]:
         """Read a file of every day, without the runs that are not asked for."""
@@ -212,7 +194,7 @@ class Sums:
             elif len(values) > 1:
                 table = self.moments(sum_file(name), {"passed": "passed"}, name)
                 if len(np.unique(table.keys[name].codes)) > 1:
-                    tables[name] = grouped(table, "arm", "cluster", name)
+                    tables[name] = table.grouped("arm", "cluster", name)
         return tables, crowded
 
     def _histograms(self, name: str) -> dict[tuple[str, str], Histogram]:

@@ -5,8 +5,9 @@ Safe tags, no duplicate keys, no aliases, a size cap, one sentence an error.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -36,17 +37,11 @@ class _RefusedError(yaml.constructor.ConstructorError):
         self.why = why
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """PyYAML's safe loader that refuses what silently changes meaning.
+_DEEPEST = 200  # collections within each other
 
-    Repeated keys and aliases.
-    """
 
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark: Any = cast("Any", self.peek_event()).start_mark  # pyright: ignore[reportUnknownMemberType] -- untyped
-            raise _RefusedError(phrase("aliases (*name) are not allowed"), mark)
-        return super().compose_node(parent, index)
+class _Strict(yaml.constructor.SafeConstructor):
+    """PyYAML's safe values, but repeated keys, which silently change meaning, are refused."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         keys: set[Any] = set()
@@ -59,6 +54,16 @@ class _StrictLoader(yaml.SafeLoader):
                 raise _RefusedError(why, key_node.start_mark)
             keys.add(key)
         return super().construct_mapping(node, deep=deep)
+
+
+class _StrictLoader(_Strict, yaml.SafeLoader):
+    """In Python, which says best what is wrong."""
+
+
+# libyaml takes a tenth of the time, where PyYAML was built with it.
+_FAST: Final[tuple[Any, ...]] = (
+    (type("_FastLoader", (_Strict, yaml.CSafeLoader), {}),) if yaml.__with_libyaml__ else ()
+)
 
 
 def load_yaml(path: Path) -> Any:  # noqa: ANN401
@@ -109,10 +114,35 @@ def _told(path: Path | str, text: str, parse: Callable[[str], Any]) -> Any:  # n
 
 
 def _parsed(text: str) -> Any:  # noqa: ANN401
-    return yaml.load(text, _StrictLoader)  # noqa: S506
+    for loader in _FAST:
+        with suppress(yaml.YAMLError):
+            return _loaded(text, loader)
+    return _loaded(text, _StrictLoader)
 
 
-# A command reads the plan in several places: 30 ms each time, and a model is built anew from it.
+def _loaded(text: str, loader: Any) -> Any:  # noqa: ANN401
+    _check_events(text, loader)
+    return yaml.load(text, loader)  # noqa: S506
+
+
+def _check_events(text: str, loader: Any) -> None:  # noqa: ANN401
+    """Refuse aliases, and depths at which building the values would exhaust the stack.
+
+    Raises:
+        RecursionError: it is nested too deep.
+    """
+    depth = 0
+    for event in cast("Any", yaml).parse(text, Loader=loader):
+        if isinstance(event, yaml.AliasEvent):
+            mark: Any = cast("Any", event).start_mark
+            raise _RefusedError(phrase("aliases (*name) are not allowed"), mark)
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise RecursionError
+
+
+# A command reads the plan in several places, and a model is built anew from it.
 _parsed_once = lru_cache(maxsize=8)(_parsed)
 
 

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
     _Reader = Callable[[str, str, ColumnSpec, SourceSpec], "Cast | None"]
 
-__all__ = ["LINE", "Cast", "beside_casts", "column_name", "own_casts", "own_statuses"]
-__all__ += ["sample_casts"]
+__all__ = [
+    "LINE", "Cast", "beside_casts", "column_name", "own_casts", "own_statuses", "sample_casts",
+]  # fmt: skip
 
 LINE: Final = "__line"  # the number of a row in its file, from 1
 DURATION: Final = "DURATION"  # milliseconds of a column that knows its own unit
@@ -181,14 +182,21 @@ def _status(spec: SourceSpec, types: Mapping[str, str]) -> Cast | None:
     accepted = {"VARCHAR", "BOOLEAN", "DOUBLE", "FLOAT", *INTEGERS}
     if outcome is None or types.get(outcome.column) not in accepted:
         return None
-    words = spec.statuses or own_statuses(spec)
-    cell = f"coalesce({column_name(outcome.column)}::VARCHAR, 'null')"
+    words, name = spec.statuses or own_statuses(spec), column_name(outcome.column)
+    if types[outcome.column] == "VARCHAR" and _are_ours(words):
+        return Cast(name, f"{name} IN ({', '.join(map(quoted, words))})")
+    cell = f"coalesce({name}::VARCHAR, 'null')"
     whole = f"regexp_replace({cell}, '^{WHOLE}$', '\\1')"
     numbers = {name: to for name, to in words.items() if name.lstrip("-").isdecimal()}
     plain = f"lower(trim({whole}))"
     steps = [word_case(cell, words), word_case(whole, numbers), word_case(plain, truths(words))]
     value = f"coalesce({', '.join(steps)})"
     return Cast(value, f"{value} IS NOT NULL")
+
+
+def _are_ours(words: Mapping[str, str]) -> bool:
+    """Whether a source's words stand as they are: each means itself, and no other spelling does."""
+    return not truths(words) and all(word == meaning for word, meaning in words.items())
 
 
 def _field(name: str, spec: SourceSpec, types: Mapping[str, str]) -> Cast | None:
@@ -223,9 +231,8 @@ def _unless_nothing(cell: str, kind: str, nothing: Nothing) -> str:
         number = f"TRY_CAST({cell} AS DOUBLE) IN ({numbers})"
         return f"CASE WHEN {number} THEN NULL ELSE {cell} END"
     text = folded_text(cell)
-    number = (
-        f"(regexp_full_match({text}, '{NUMBER}') AND TRY_CAST({text} AS DOUBLE) IN ({numbers}))"
-    )
+    spelled = f"regexp_full_match({text}, '{NUMBER}')"
+    number = f"({spelled} AND TRY_CAST({text} AS DOUBLE) IN ({numbers}))"
     return f"CASE WHEN {text} IN ({words}) OR {number} THEN NULL ELSE {cell} END"
 
 
@@ -246,11 +253,11 @@ def _score(cell: str, kind: str, column: ColumnSpec, _spec: SourceSpec) -> Cast 
     if number is None:
         return None
     exact = f"10::DOUBLE * ({number.value} - {low!r}::DOUBLE) / {high - low!r}::DOUBLE"
-    value = (
-        f"CASE WHEN {exact} <= 0 THEN 0::DOUBLE WHEN {exact} > 10 THEN 10::DOUBLE ELSE {exact} END"
-    )
-    near = within(f"({exact})", -10 * ROUNDING, 10 + 10 * ROUNDING)
-    return Cast(value, f"{number.vouched} AND {near}")
+    ends = f"WHEN {exact} <= 0 THEN 0::DOUBLE WHEN {exact} > 10 THEN 10::DOUBLE"
+    value = f"CASE {ends} ELSE {exact} END"
+    on_it = f"{number.value} BETWEEN {low!r}::DOUBLE AND {high!r}::DOUBLE"
+    near = f"{exact} BETWEEN {-10 * ROUNDING!r} AND {10 + 10 * ROUNDING!r}"
+    return Cast(value, f"{number.vouched} AND isfinite({number.value}) AND ({on_it} OR {near})")
 
 
 def _latency(cell: str, kind: str, column: ColumnSpec, _spec: SourceSpec) -> Cast | None:

@@ -66,6 +66,7 @@ _OTHERS = {"run_id", "started_at", "sample_id", "seed"}
 _PEOPLE = ("human_passed", "human_score")  # what people say of an answer makes it no other one
 ALIKE = ("own_id", *(name for name in SCHEMA.names if name not in (*_OTHERS, *_PEOPLE)))
 _WHO = "prompt_id, user_id, own_id"
+_TELLING = ("latency_ms", "score", "prompt_id", "user_id")
 _FAILED = "coalesce(status IN ('error', 'timeout'), false)"
 
 
@@ -99,16 +100,23 @@ def copies_in(
     """
     columns = (*ALIKE, *(f'"{name}"' for name in extras))
     parts = max(1, rows // _SAMPLED)
-    query = f"""SELECT arm, hash({", ".join(columns)}) AS alike FROM ({samples})
-        WHERE latency_ms IS NOT NULL AND hash(latency_ms, score) % {parts} = 0"""
-    repeated = f"SELECT arm FROM ({query}) GROUP BY arm, alike HAVING count(*) > 1"
-    arms = connection.execute(f"SELECT DISTINCT arm FROM ({repeated}) ORDER BY arm").fetchall()
+    some = f"""({samples}) WHERE latency_ms IS NOT NULL AND hash(latency_ms, score) % {parts} = 0"""
     statements: list[str] = []
-    for (arm,) in arms:
+    few = _repeated(connection, some, _TELLING)  # few columns are read before all are
+    for arm in _repeated(connection, some, columns) if few else ():
         of_arm = f"SELECT * FROM ({samples}) WHERE arm = {quoted(arm)}"
         if fingerprint := _fingerprint(connection, of_arm, columns):
             statements.append(_rows_to_leave_out(of_arm, fingerprint, columns))
     return statements
+
+
+def _repeated(
+    connection: duckdb.DuckDBPyConnection, samples: str, columns: Iterable[str]
+) -> list[str]:
+    """Return the arms in which rows are alike in these columns."""
+    query = f"""SELECT DISTINCT arm FROM (SELECT arm, hash({", ".join(columns)}) AS alike
+        FROM {samples} GROUP BY ALL HAVING count(*) > 1) ORDER BY arm"""
+    return [arm for (arm,) in connection.execute(query).fetchall()]
 
 
 def are_told_apart(

@@ -12,9 +12,9 @@ from rolloutlib.stats._numeric import (
     check_between,
     check_confidence,
     counts,
-    last_true,
     or_one,
     plain,
+    score_limits,
     z_of,
 )
 from rolloutlib.stats.inference import Bounds, TestResult, normal_p_value
@@ -52,8 +52,7 @@ def miettinen_nurminen_difference(
     check_confidence(confidence)
     arms, z = _arms(x1, n1, x0, n0), special.ndtri(confidence)
     empty = (arms.n1 == 0) | (arms.n0 == 0)
-    lower = last_true(lambda delta: _score(arms, delta) > z, -np.ones_like(arms.x1), 1.0)
-    upper = last_true(lambda delta: _score(arms, delta) > -z, -np.ones_like(arms.x1), 1.0)
+    lower, upper = score_limits(lambda delta: _score(arms, delta), z, -np.ones_like(arms.x1), 1.0)
     return Bounds(plain(np.where(empty, -1.0, lower)), plain(np.where(empty, 1.0, upper)))
 
 

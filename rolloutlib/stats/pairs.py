@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from rolloutlib.stats._numeric import check_confidence, counts, last_true, or_one, plain, z_of
+from rolloutlib.stats._numeric import check_confidence, counts, or_one, plain, score_limits, z_of
 from rolloutlib.stats.inference import Bounds
 from rolloutlib.stats.proportions import binomial_cdf
 
@@ -37,8 +37,7 @@ def tango(b: ArrayLike, c: ArrayLike, n: ArrayLike, *, confidence: float = 0.95)
     check_confidence(confidence)
     z = special.ndtri(confidence)
     b, c, n = _pairs(b, c, n)
-    lower = last_true(lambda delta: _score(b, c, n, delta) > z, -np.ones_like(n), 1.0)
-    upper = last_true(lambda delta: _score(b, c, n, delta) > -z, -np.ones_like(n), 1.0)
+    lower, upper = score_limits(lambda delta: _score(b, c, n, delta), z, -np.ones_like(n), 1.0)
     return Bounds(plain(np.where(n == 0, -1.0, lower)), plain(np.where(n == 0, 1.0, upper)))
 
 

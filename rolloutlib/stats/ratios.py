@@ -13,9 +13,9 @@ from rolloutlib.stats._numeric import (
     check_confidence,
     counts,
     floats,
-    last_true,
     or_one,
     plain,
+    score_limits,
     z_of,
 )
 from rolloutlib.stats.inference import Bounds, TestResult, normal_p_value
@@ -56,8 +56,9 @@ def miettinen_nurminen_ratio(
     check_confidence(confidence)
     arms, z = _arms(x1, n1, x0, n0), special.ndtri(confidence)
     edge = np.full(arms.x1.shape, _LOG_RATIO_EDGE)
-    lower = last_true(lambda log_ratio: _score(arms, np.exp(log_ratio)) > z, -edge, edge, steps=62)
-    upper = last_true(lambda log_ratio: _score(arms, np.exp(log_ratio)) > -z, -edge, edge, steps=62)
+    lower, upper = score_limits(
+        lambda log_ratio: _score(arms, np.exp(log_ratio)), z, -edge, edge, steps=62
+    )
     empty = (arms.n1 == 0) | (arms.n0 == 0)
     return Bounds(
         plain(np.where(empty | (arms.x1 == 0), 0.0, np.exp(lower))),

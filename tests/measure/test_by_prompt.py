@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from rolloutlib.measure.by_prompt import PromptSources, answered_often
+from rolloutlib.measure.counts import Count
 from rolloutlib.measure.design import Arms
 from rolloutlib.measure.estimates import estimate_gate
 from rolloutlib.measure.moments import Cells, Key, MomentTable
 from rolloutlib.measure.needed import needed
-from rolloutlib.measure.scan import Count, Measured
+from rolloutlib.measure.scan import Measured
 from tests.tables import PLAN, RULES
 
 if TYPE_CHECKING:

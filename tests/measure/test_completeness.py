@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from rolloutlib.measure.averages import run_rows
 from rolloutlib.measure.completeness import Account, Lack, absent, lacks, unreadable
+from rolloutlib.measure.counts import run_scale
 from rolloutlib.measure.design import Arms, metric_of
-from rolloutlib.measure.scan import measure, run_scale
+from rolloutlib.measure.scan import measure
 from rolloutlib.measure.worst import worst as worst_case
 from rolloutlib.measure.worst import worst_planned
 from rolloutlib.runs import RunInfo

@@ -10,10 +10,11 @@ import pytest
 from scipy import stats
 
 from rolloutlib.measure.components import RunSources, overlap_of
+from rolloutlib.measure.counts import Count
 from rolloutlib.measure.design import Arms, Compared, Quadratic, Source, Sums
 from rolloutlib.measure.estimates import estimate_gate, estimate_many, proves
 from rolloutlib.measure.moments import Cells, Key, MomentTable
-from rolloutlib.measure.scan import Count, Measured
+from rolloutlib.measure.scan import Measured
 from rolloutlib.stats.components import component as component_of
 from rolloutlib.stats.components import excess_p, recovered, rescaled_p
 from rolloutlib.stats.pairs import tango

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from rolloutlib.measure.configuration import steered, summary, unplanned
-from rolloutlib.measure.scan import Count
+from rolloutlib.measure.counts import Count
 from rolloutlib.runs import RunInfo
 from tests.tables import PLAN
 

@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 
 from rolloutlib.measure.corrected import people_of
+from rolloutlib.measure.counts import Count
 from rolloutlib.measure.days import load
 from rolloutlib.measure.labelled import Labels, labels_among
-from rolloutlib.measure.scan import Count, measure
+from rolloutlib.measure.scan import measure
 from rolloutlib.measure.store import ingest
 from rolloutlib.measure.stored import read_store
 from rolloutlib.plan.model import load_plan

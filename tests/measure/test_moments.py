@@ -17,14 +17,8 @@ from hypothesis import strategies as st
 
 from rolloutlib.errors import RunsError
 from rolloutlib.measure.histograms import Histogram, histogram, merge_histograms
-from rolloutlib.measure.moments import (
-    Cells,
-    MomentTable,
-    metric_expressions,
-    scan,
-    tag_counts,
-    top_tags,
-)
+from rolloutlib.measure.moments import Cells, MomentTable, metric_expressions, scan
+from rolloutlib.measure.tags import tag_counts, top_tags
 from tests.tables import frame_of
 
 if TYPE_CHECKING:
