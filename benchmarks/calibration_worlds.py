@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from benchmarks.worlds.people import Seen
-    from rolloutlib.plan.model import StageId
+    from rolloutlib.plan.workbook import StageId
 
     Draw = Callable[[float, float, np.random.Generator, int], Seen]
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rolloutlib.plan.model import Gate, Plan, StageId
+    from rolloutlib.plan.model import Gate, Plan
+    from rolloutlib.plan.workbook import StageId
 
     Flags = NDArray[np.bool_]
 

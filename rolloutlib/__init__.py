@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from rolloutlib.explore.pairs import Pair
     from rolloutlib.explore.review import Review
-    from rolloutlib.plan.model import StageId, load_plan
+    from rolloutlib.plan.model import load_plan
+    from rolloutlib.plan.workbook import StageId
     from rolloutlib.runs import read_runs
     from rolloutlib.watch.record import Watch
 

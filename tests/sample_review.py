@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from rolloutlib.judge.record import Review
-    from rolloutlib.plan.model import StageId
+    from rolloutlib.plan.workbook import StageId
     from rolloutlib.show.tables import Html
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -130,7 +130,7 @@ def _found(plan: EvalPlan, arguments: argparse.Namespace) -> Pair:
 def _renew_index(page: Path, spoken: str) -> None:
     """Renew the workbook's index; a comparison may be of no workbook."""
     from rolloutlib.commands.history import renewing
-    from rolloutlib.plan.model import workbook_root
+    from rolloutlib.plan.workbook import workbook_root
 
     with suppress(PlanError), renewing(workbook_root(), spoken) as renewed:
         renewed(page)

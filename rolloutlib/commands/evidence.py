@@ -61,7 +61,8 @@ def add(commands: Any) -> None:
 def _init(arguments: argparse.Namespace) -> int:
     from rolloutlib.drafts.evidence import draft_evidence
     from rolloutlib.judge.review import review_stage
-    from rolloutlib.plan.model import load_plan, workbook_root
+    from rolloutlib.plan.model import load_plan
+    from rolloutlib.plan.workbook import workbook_root
     from rolloutlib.words.sentences import speaking
 
     root = workbook_root()

@@ -88,7 +88,7 @@ def _diff(_: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from rolloutlib.flags.document import CONTEXTS, FLAGS, read_flags
-    from rolloutlib.plan.model import STAGES
+    from rolloutlib.plan.workbook import STAGES
 
     root, plan = workbook()
     state = read_flags(root / FLAGS).state

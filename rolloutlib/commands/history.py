@@ -65,7 +65,7 @@ def _history(arguments: argparse.Namespace) -> int:
 def _workbook() -> Path | None:
     """Return the workbook in which the caller stands; reports may also be of none."""
     from rolloutlib.errors import PlanError
-    from rolloutlib.plan.model import workbook_root
+    from rolloutlib.plan.workbook import workbook_root
 
     try:
         return workbook_root()

@@ -142,7 +142,7 @@ def _line(incident: Incident) -> str:
 
 
 def _root() -> Path:
-    from rolloutlib.plan.model import workbook_root
+    from rolloutlib.plan.workbook import workbook_root
 
     return workbook_root()
 

@@ -280,7 +280,7 @@ def _replay(arguments: argparse.Namespace) -> int:
 def book_here() -> Workbook:
     """Return the workbook that the caller stands in."""
     from rolloutlib.ledger.workbook import Workbook
-    from rolloutlib.plan.model import workbook_root
+    from rolloutlib.plan.workbook import workbook_root
 
     return Workbook(workbook_root())
 
@@ -288,7 +288,7 @@ def book_here() -> Workbook:
 def _book_or_beside() -> Workbook:
     """Return the workbook; where it cannot be read, say first what waits beside its ledger."""
     from rolloutlib.ledger.verification import beside_findings
-    from rolloutlib.plan.model import workbook_root
+    from rolloutlib.plan.workbook import workbook_root
 
     try:
         return book_here()

@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
 
 
 def _notify(arguments: argparse.Namespace) -> int:
-    from rolloutlib.plan.model import workbook_root
+    from rolloutlib.plan.workbook import workbook_root
     from rolloutlib.tell.settings import FILE, load_settings
 
     root = workbook_root()

@@ -200,7 +200,8 @@ def from_here(path: str, root: Path) -> str:
 
 def workbook() -> tuple[Path, Plan]:
     """Return the root of the workbook that the caller stands in, and its plan."""
-    from rolloutlib.plan.model import load_plan, workbook_root
+    from rolloutlib.plan.model import load_plan
+    from rolloutlib.plan.workbook import workbook_root
 
     root = workbook_root()
     return root, load_plan(root / "params" / "plan.yaml")

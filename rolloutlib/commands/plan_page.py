@@ -30,7 +30,8 @@ def add(commands: Any) -> None:
 
 
 def _page(arguments: argparse.Namespace) -> int:
-    from rolloutlib.plan.model import load_plan, workbook_root
+    from rolloutlib.plan.model import load_plan
+    from rolloutlib.plan.workbook import workbook_root
     from rolloutlib.show.plan_page import plan_page
 
     root = workbook_root()

@@ -53,7 +53,7 @@ def add(commands: Any) -> None:
 
 
 def _publish(arguments: argparse.Namespace) -> int:
-    from rolloutlib.plan.model import workbook_root
+    from rolloutlib.plan.workbook import workbook_root
     from rolloutlib.show.publishing import publish
 
     root = workbook_root()

@@ -35,8 +35,8 @@ def add(commands: Any) -> None:
 
 def _retrospective(arguments: argparse.Namespace) -> int:
     from rolloutlib.ledger.durable import Files, overwrite
-    from rolloutlib.plan.model import workbook_root
     from rolloutlib.plan.strict_yaml import load_yaml
+    from rolloutlib.plan.workbook import workbook_root
     from rolloutlib.show.bundle import in_words
     from rolloutlib.show.notebooks import render_html, run_notebook
     from rolloutlib.show.trusted import as_it_ran

@@ -95,7 +95,7 @@ def add(commands: Any) -> None:
 
 
 def _review(arguments: argparse.Namespace) -> int:
-    from rolloutlib.plan.model import workbook_root
+    from rolloutlib.plan.workbook import workbook_root
 
     root = workbook_root()
     out = f"reports/stage-{arguments.stage}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
@@ -182,8 +182,9 @@ def _against(against: str, root: Path) -> str:
 def _schema(_: argparse.Namespace) -> int:
     import json
 
-    from rolloutlib.plan.model import json_schema, workbook_root
+    from rolloutlib.plan.model import json_schema
     from rolloutlib.plan.offline import eval_schema
+    from rolloutlib.plan.workbook import workbook_root
     from rolloutlib.runs.sources import source_schema
 
     folder = workbook_root() / "params"

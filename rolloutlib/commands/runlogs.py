@@ -31,7 +31,7 @@ def add(commands: Any) -> None:
 
 def _runlogs(arguments: argparse.Namespace) -> int:
     from rolloutlib.ledger.run_log_reading import read_run_logs
-    from rolloutlib.plan.model import workbook_root
+    from rolloutlib.plan.workbook import workbook_root
 
     logs = read_run_logs(workbook_root())
     for log in logs[: arguments.most]:

@@ -87,7 +87,7 @@ def add(commands: Any) -> None:
 
 def _watch(arguments: argparse.Namespace) -> int:
     from rolloutlib.commands.history import renewing
-    from rolloutlib.plan.model import workbook_root
+    from rolloutlib.plan.workbook import workbook_root
     from rolloutlib.show.watching import resolved
 
     params = resolved(_said(arguments), where="rollout watch", lang=of_reports())
@@ -106,7 +106,7 @@ def _watch(arguments: argparse.Namespace) -> int:
 
 
 def _said(arguments: argparse.Namespace) -> dict[str, Any]:
-    from rolloutlib.plan.model import workbook_root
+    from rolloutlib.plan.workbook import workbook_root
 
     names = ("stage", "as_of", "since", "days", "start", "control", "treatment", "profile",
              "engine", "lang")  # fmt: skip
@@ -119,7 +119,8 @@ def _days(params: DailyParams, arguments: argparse.Namespace) -> list[DailyParam
     """Return the days to watch, oldest first; the last is the one that was asked for."""
     if not arguments.catch_up:
         return [params]
-    from rolloutlib.plan.model import load_plan, workbook_root
+    from rolloutlib.plan.model import load_plan
+    from rolloutlib.plan.workbook import workbook_root
     from rolloutlib.show.watching import watched_days
     from rolloutlib.watch.missed import missed_days
 
@@ -135,7 +136,7 @@ def _one(params: DailyParams, made_at: Callable[[Path], object], *, pull: bool) 
     """Watch one day; return its exit code. `made_at` hears where its page is."""
     from rolloutlib.flags.overview import log_run
     from rolloutlib.ledger.run_log import ran_of_watch
-    from rolloutlib.plan.model import workbook_root
+    from rolloutlib.plan.workbook import workbook_root
     from rolloutlib.show.watched_record import answered_in
     from rolloutlib.show.watched_summary import summary_text
     from rolloutlib.show.watching import watch_notebook
@@ -237,7 +238,7 @@ def _not_pulled(watch: Watch, alarms: list[Alarm], able: list[Alarm]) -> Sentenc
 def _in_force() -> int | None:
     """Return the stage in force; None where the flag file cannot be read, which stops nothing."""
     from rolloutlib.flags.state import FLAGS, read_flags
-    from rolloutlib.plan.model import workbook_root
+    from rolloutlib.plan.workbook import workbook_root
 
     try:
         return read_flags(workbook_root() / FLAGS).state.stage

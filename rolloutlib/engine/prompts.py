@@ -11,7 +11,8 @@ import msgspec
 from rolloutlib.errors import UsageError, did_you_mean
 from rolloutlib.files import bounded_text
 from rolloutlib.phrase import either, foreign, phrase
-from rolloutlib.plan.model import STAGES, Audience, StageId
+from rolloutlib.plan.model import Audience
+from rolloutlib.plan.workbook import STAGES, StageId
 from rolloutlib.runs.quarantine import shown
 
 if TYPE_CHECKING:

@@ -24,9 +24,10 @@ from rolloutlib.ledger.durable import Files, overwrite
 from rolloutlib.ledger.replay import TOLERANCE
 from rolloutlib.ledger.workbook import FOLDER
 from rolloutlib.phrase import foreign, phrase
-from rolloutlib.plan.model import FlagValue, StageId, load_plan
+from rolloutlib.plan.model import FlagValue, load_plan
 from rolloutlib.plan.params import review_params
 from rolloutlib.plan.strict_yaml import describe
+from rolloutlib.plan.workbook import StageId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -29,7 +29,7 @@ from rolloutlib.explore.tables import Table
 from rolloutlib.files import bounded_text, file_sha256
 from rolloutlib.judge.sources import sample_frame
 from rolloutlib.phrase import several
-from rolloutlib.plan.model import workbook_root
+from rolloutlib.plan.workbook import workbook_root
 from rolloutlib.runs.database import readable
 from rolloutlib.show.owned import owned_folder, sweep
 from rolloutlib.show.report import meaning_of, title_of

@@ -20,9 +20,9 @@ from rolloutlib.judge.record import decode
 from rolloutlib.ledger.seal import PARAMS, QUARANTINE, REVIEW, SEAL, WATCH, faults, parts_in
 from rolloutlib.limits import DOCUMENT_BYTES, FILE_BYTES
 from rolloutlib.phrase import phrase
-from rolloutlib.plan.model import workbook_root
 from rolloutlib.plan.params import review_params
 from rolloutlib.plan.strict_yaml import load_yaml
+from rolloutlib.plan.workbook import workbook_root
 from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:

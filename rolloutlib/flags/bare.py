@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from rolloutlib.flags.shape import constant, same, session, state_tells, tells, whole
-from rolloutlib.flags.state import STAGES, STATE_KEY, FlagState, parsed, state_of
+from rolloutlib.flags.state import STATE_KEY, FlagState, parsed, state_of
+from rolloutlib.plan.workbook import STAGES
 
 if TYPE_CHECKING:
     from rolloutlib.flags.state import FlagFile

@@ -23,7 +23,8 @@ from rolloutlib.flags.state import (
     digest_of,
     read_flags,
 )
-from rolloutlib.plan.model import STAGES, Audience, FeatureId, FlagValue, Plan, StageId, Toggle
+from rolloutlib.plan.model import Audience, FeatureId, FlagValue, Plan, Toggle
+from rolloutlib.plan.workbook import STAGES, StageId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

@@ -32,7 +32,7 @@ from rolloutlib.ledger.records import RECORD_ID
 from rolloutlib.ledger.verification import verify_ledger
 from rolloutlib.ledger.workbook import Workbook
 from rolloutlib.phrase import both, phrase
-from rolloutlib.plan.model import STAGES
+from rolloutlib.plan.workbook import STAGES
 from rolloutlib.words.sentences import speaking
 
 if TYPE_CHECKING:

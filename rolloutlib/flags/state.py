@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from rolloutlib.errors import FileError, RolloutError
 from rolloutlib.files import bounded_bytes, opened
 from rolloutlib.phrase import foreign
+from rolloutlib.plan.workbook import STAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rolloutlib.plan.model import FeatureId, StageId
+    from rolloutlib.plan.model import FeatureId
+    from rolloutlib.plan.workbook import StageId
 
 FLAGS: Final = "params/flags.json"
 SESSION: Final = "params/session.config.json"
 STATE_KEY: Final = "rollout.state"
-STAGES: Final[tuple[StageId, ...]] = (0, 1, 2, 3, 4)
 MAX_BYTES: Final = 1_000_000
 _MAX_DEPTH = 64
 _MAX_DIGITS = 400

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from rolloutlib.forecast.worlds import Layout, World
     from rolloutlib.measure.design import Compared
-    from rolloutlib.plan.model import Gate, Plan, Profile, StageId
+    from rolloutlib.plan.model import Gate, Plan, Profile
+    from rolloutlib.plan.workbook import StageId
 
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]

@@ -18,7 +18,7 @@ from rolloutlib.forecast.sources import beside, run_sources
 from rolloutlib.forecast.worlds import CHUNK, compared, simulate
 from rolloutlib.measure.design import Compared, Sums
 from rolloutlib.measure.unseen import held_at
-from rolloutlib.plan.model import STAGES
+from rolloutlib.plan.workbook import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from rolloutlib.forecast.judged import Judged
     from rolloutlib.forecast.worlds import Layout, World
     from rolloutlib.measure.design import Source
-    from rolloutlib.plan.model import Gate, Plan, StageId
+    from rolloutlib.plan.model import Gate, Plan
+    from rolloutlib.plan.workbook import StageId
 
     Flags = NDArray[np.bool_]
     Simulated = tuple[World, Layout]

@@ -20,7 +20,7 @@ from rolloutlib.measure.comparing import compare
 from rolloutlib.measure.comparison import Earlier
 from rolloutlib.measure.days import load
 from rolloutlib.measure.looks import look_at
-from rolloutlib.plan.model import STAGES, workbook_root
+from rolloutlib.plan.workbook import STAGES, workbook_root
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
     from rolloutlib.measure.comparison import Comparison
     from rolloutlib.measure.looks import Look
-    from rolloutlib.plan.model import Plan, StageId
+    from rolloutlib.plan.model import Plan
     from rolloutlib.plan.params import ReviewParams
+    from rolloutlib.plan.workbook import StageId
     from rolloutlib.reason import Reason
     from rolloutlib.runs import InputFile
 

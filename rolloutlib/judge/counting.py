@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from rolloutlib.judge.record import Verdict
 from rolloutlib.measure.looks import Arm, Configuration, Series, count, data_of, look_at, number_of
-from rolloutlib.plan.model import workbook_root
+from rolloutlib.plan.workbook import workbook_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable

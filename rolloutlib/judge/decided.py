@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Final, get_args
 
 import msgspec
 
-from rolloutlib.plan.gates import STAGES
 from rolloutlib.plan.stages import Audience
+from rolloutlib.plan.workbook import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rolloutlib.plan.gates import StageId
     from rolloutlib.plan.model import Plan
     from rolloutlib.plan.stages import FlagValue
+    from rolloutlib.plan.workbook import StageId
 
     Flags = Mapping[str, FlagValue]
 

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from rolloutlib.measure.design import Arms
     from rolloutlib.measure.estimates import Estimate
     from rolloutlib.plan.gates import Decides
-    from rolloutlib.plan.model import Gate, Profile, StageId
+    from rolloutlib.plan.model import Gate, Profile
+    from rolloutlib.plan.workbook import StageId
     from rolloutlib.reason import Fact, Reason
 
 __all__ = ["estimated", "gate_row", "judge_gate"]

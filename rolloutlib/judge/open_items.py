@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from rolloutlib.judge.owed import OpenItem, owes
 from rolloutlib.judge.record import Recommendation
-from rolloutlib.plan.gates import STAGES
+from rolloutlib.plan.workbook import STAGES
 from rolloutlib.reason import Reason, because
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from rolloutlib.judge.owed import Owed
     from rolloutlib.judge.record import CheckResult, GateResult
-    from rolloutlib.plan.gates import StageId
     from rolloutlib.plan.model import Plan
+    from rolloutlib.plan.workbook import StageId
 
 __all__ = ["open_items"]
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from rolloutlib.judge.risks import RiskState
     from rolloutlib.measure.comparison import Comparison
-    from rolloutlib.plan.model import Plan, StageId
+    from rolloutlib.plan.model import Plan
+    from rolloutlib.plan.workbook import StageId
     from rolloutlib.reason import Reason
 
 __all__ = ["fires", "over_the_cap", "register_findings", "register_warnings"]

@@ -38,7 +38,8 @@ from rolloutlib.measure.distributions import distributions
 from rolloutlib.measure.segments import unseen_segments
 from rolloutlib.measure.validity import copies
 from rolloutlib.plan.gates import Decides
-from rolloutlib.plan.model import load_plan, workbook_root
+from rolloutlib.plan.model import load_plan
+from rolloutlib.plan.workbook import workbook_root
 from rolloutlib.reason import because, said
 from rolloutlib.runs.database import readable
 

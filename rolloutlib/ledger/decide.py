@@ -32,7 +32,7 @@ from rolloutlib.ledger.record_parts import (
     Window,
 )
 from rolloutlib.ledger.records import FlagSet, Move
-from rolloutlib.plan.model import STAGES
+from rolloutlib.plan.workbook import STAGES
 from rolloutlib.words.reasons import sentence, texts
 from rolloutlib.words.sentences import speaking
 
@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from rolloutlib.ledger.records import Decision, Predicate
     from rolloutlib.ledger.workbook import Workbook
     from rolloutlib.measure.configuration import ArmSummary
-    from rolloutlib.plan.model import Plan, StageId
+    from rolloutlib.plan.model import Plan
+    from rolloutlib.plan.workbook import StageId
     from rolloutlib.reason import Reason
 
 _MAX_FLAGS: Final = 1_000_000  # bytes of a flag file

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from rolloutlib.measure.counts import Count
     from rolloutlib.measure.moments import MomentTable
-    from rolloutlib.plan.model import FlagValue, Plan, Stage, StageId
+    from rolloutlib.plan.model import FlagValue, Plan, Stage
+    from rolloutlib.plan.workbook import StageId
     from rolloutlib.reason import Fact, Reason
     from rolloutlib.runs import RunInfo, Runs
 

@@ -17,11 +17,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
-from scipy import special
 
 from rolloutlib.errors import FileError, LooksError
 from rolloutlib.files import bounded_bytes
-from rolloutlib.stats import sequential
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -149,6 +147,10 @@ def look_at(number: int, *, planned: int, confidence: float) -> Look:
         return Look(number, planned, None, alpha)
     if planned == 1:
         return Look(number, planned, confidence, alpha)
+    from scipy import special  # who lists reports computes no boundary, and starts sooner
+
+    from rolloutlib.stats import sequential
+
     fractions = [k / planned for k in range(1, planned + 1)]
     limit = float(sequential.lan_demets_boundaries(fractions, alpha=alpha)[number - 1])
     return Look(

@@ -68,7 +68,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from rolloutlib.measure.days import StoredRun
-    from rolloutlib.plan.model import FlagValue, Plan, StageId
+    from rolloutlib.plan.model import FlagValue, Plan
+    from rolloutlib.plan.workbook import StageId
     from rolloutlib.runs import InputFile, RunInfo, Runs
 
     _Tell = Callable[[str, int, int], None]

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rolloutlib.measure.design import Compared, Floats
-    from rolloutlib.plan.model import Evidence, Gate, Plan, Profile, StageId
+    from rolloutlib.plan.model import Evidence, Gate, Plan, Profile
+    from rolloutlib.plan.workbook import StageId
 
     Flags = NDArray[np.bool_]
 

@@ -9,14 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validat
 from rolloutlib.phrase import phrase
 from rolloutlib.plan.metrics import METRICS, LevelUnit, MetricName
 from rolloutlib.plan.segments import NAME, checked
+from rolloutlib.plan.workbook import STAGES, StageId
 
 __all__ = [
-    "STAGES", "Count", "Decides", "Effect", "Evidence", "FromProfile", "Gate", "Model", "Number",
-    "Profile", "Proportion", "StageId",
+    "Count", "Decides", "Effect", "Evidence", "FromProfile", "Gate", "Model", "Number",
+    "Profile", "Proportion",
 ]  # fmt: skip
 
-StageId = Literal[0, 1, 2, 3, 4]
-STAGES: tuple[StageId, ...] = (0, 1, 2, 3, 4)
 # Strict: YAML's `yes`, "0.02" and 5.0 are slips, not the numbers 1, 0.02 and 5.
 Number = Annotated[float, Field(strict=True)]
 Count = Annotated[int, Field(strict=True, gt=0)]

@@ -6,25 +6,13 @@ plan's document shows.
 
 from __future__ import annotations
 
-from os.path import lexists
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from rolloutlib.errors import PlanError, did_you_mean
 from rolloutlib.phrase import phrase
-from rolloutlib.plan.gates import (
-    STAGES,
-    Count,
-    Decides,
-    Evidence,
-    FromProfile,
-    Gate,
-    Model,
-    Profile,
-    StageId,
-)
+from rolloutlib.plan.gates import Count, Decides, Evidence, FromProfile, Gate, Model, Profile
 from rolloutlib.plan.monitoring import Monitoring  # noqa: TC001 -- pydantic reads it
 from rolloutlib.plan.risks import Knob, Knobs, Risk, Signal
 from rolloutlib.plan.stages import (
@@ -38,14 +26,16 @@ from rolloutlib.plan.stages import (
 )
 from rolloutlib.plan.strict_yaml import load_model
 from rolloutlib.plan.triggers import Rollback  # noqa: TC001 -- pydantic reads it
+from rolloutlib.plan.workbook import STAGES, StageId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 __all__ = [
-    "STAGES", "Allocation", "Audience", "Check", "Evidence", "Feature", "FeatureId", "FlagValue",
+    "Allocation", "Audience", "Check", "Evidence", "Feature", "FeatureId", "FlagValue",
     "FromProfile", "Gate", "Knob", "Knobs", "Plan", "Profile", "Risk", "Signal", "Stage",
-    "StageId", "Toggle", "json_schema", "load_plan", "workbook_root",
+    "Toggle", "json_schema", "load_plan",
 ]  # fmt: skip
 
 _AUDIENCES: Final[tuple[Audience, ...]] = get_args(Audience)
@@ -244,35 +234,6 @@ def _same_keys(where: str, got: Mapping[Any, object], expected: Mapping[Any, obj
                 wanted=names,
             )
         )
-
-
-# What only a workbook has: where one lies without a plan, it has lost it.
-_MARKS: Final = ("params/flags.json", "params/roles.yaml", "docs/LEDGER")
-
-
-def workbook_root(start: Path | None = None) -> Path:
-    """Return the workbook's root: the nearest folder at or above `start` with params/plan.yaml.
-
-    Notebooks run in the caller's folder (papermill) or in their own (nbval), so paths resolve from
-    here. Outside a workbook it is the checkout that this package was installed from.
-
-    Raises:
-        PlanError: there is none, or the nearest workbook has lost its plan: what is asked for there
-            must not be done to another one.
-    """
-    origin = (start or Path.cwd()).resolve()
-    for folder in (origin, *origin.parents, Path(__file__).resolve().parents[2]):
-        if (folder / "params" / "plan.yaml").is_file():
-            return folder
-        if mark := next((mark for mark in _MARKS if lexists(folder / mark)), None):
-            raise PlanError(
-                "{folder} has {mark} but no params/plan.yaml that is a file; restore it (git "
-                "checkout params/plan.yaml)", folder=folder, mark=mark,
-            )  # fmt: skip
-    raise PlanError(
-        "no params/plan.yaml at or above {here}; run `rollout` inside a checkout of the workbook",
-        here=origin,
-    )
 
 
 def load_plan(path: Path) -> Plan:

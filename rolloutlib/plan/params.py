@@ -24,8 +24,8 @@ from pydantic import (
 
 from rolloutlib.errors import UsageError
 from rolloutlib.phrase import phrase
-from rolloutlib.plan.model import StageId, workbook_root
 from rolloutlib.plan.strict_yaml import describe, load_yaml
+from rolloutlib.plan.workbook import StageId, workbook_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

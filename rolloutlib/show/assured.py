@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rolloutlib.files import file_sha256
 from rolloutlib.forecast.assurance import assurance
 from rolloutlib.judge.record import Recommendation
-from rolloutlib.plan.model import load_plan, workbook_root
+from rolloutlib.plan.model import load_plan
+from rolloutlib.plan.workbook import workbook_root
 from rolloutlib.show.tables import bullets
 from rolloutlib.words.sentences import Sentence, say, spoken, translate
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from rolloutlib.errors import PlanError
 from rolloutlib.judge.pair_record import encode_pair
 from rolloutlib.ledger.seal import PAGE, REVIEW, SEAL, parts_in, seal_of
-from rolloutlib.plan.model import workbook_root
+from rolloutlib.plan.workbook import workbook_root
 from rolloutlib.runs import write_quarantine
 from rolloutlib.show import compared, report
 from rolloutlib.show.bundle import new_report

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.errors import RolloutError
 from rolloutlib.judge.review import invalid_review
-from rolloutlib.plan.model import load_plan, workbook_root
+from rolloutlib.plan.model import load_plan
+from rolloutlib.plan.workbook import workbook_root
 from rolloutlib.show.decision import decision_page
 from rolloutlib.show.folder import save
 from rolloutlib.show.next_step import again

@@ -18,8 +18,8 @@ from rolloutlib.files import bounded_bytes
 from rolloutlib.judge.record import SCHEMA, Review, decode
 from rolloutlib.ledger.seal import REVIEW, SEAL, lists
 from rolloutlib.measure.looks import Look
-from rolloutlib.plan.model import workbook_root
 from rolloutlib.plan.params import LAST, NONE
+from rolloutlib.plan.workbook import workbook_root
 from rolloutlib.show.kernel import report_folder
 from rolloutlib.text import exact
 

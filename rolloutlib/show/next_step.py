@@ -6,8 +6,8 @@ import shlex
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.judge.record import Recommendation
-from rolloutlib.plan.gates import STAGES
 from rolloutlib.plan.params import ReviewParams
+from rolloutlib.plan.workbook import STAGES
 from rolloutlib.show.kernel import report_place
 from rolloutlib.words.sentences import Sentence, say
 

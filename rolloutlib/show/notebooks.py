@@ -15,7 +15,7 @@ from markupsafe import Markup
 from rolloutlib import errors
 from rolloutlib.doors.refusal import DoorError
 from rolloutlib.errors import RolloutError, RunsError, UsageError, did_you_mean
-from rolloutlib.plan.model import workbook_root
+from rolloutlib.plan.workbook import workbook_root
 from rolloutlib.show.figure import FIGURE_MIME
 from rolloutlib.show.kernel import own_kernel
 from rolloutlib.show.optional import FORMATS, HADOOP, without

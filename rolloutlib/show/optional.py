@@ -14,7 +14,7 @@ __all__ = ["DEBUGGER", "FORMATS", "HADOOP", "without"]
 
 # jsonschema's checks of international URLs (their grammars take 2 s to compile) and durations.
 FORMATS: Final = ("rfc3987_syntax", "isoduration")
-HADOOP: Final = ("pyarrow.fs",)  # papermill's notebooks on HDFS
+HADOOP: Final = ("pyarrow",)  # papermill's, for notebooks on HDFS; it brings numpy along
 DEBUGGER: Final = ("debugpy",)  # ipykernel's; nobody steps through a process that nobody sees
 
 

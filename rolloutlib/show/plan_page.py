@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, get_args
 
 from rolloutlib.measure.unseen import due_runs
-from rolloutlib.plan.gates import STAGES
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.plan.model import Audience
+from rolloutlib.plan.workbook import STAGES
 from rolloutlib.show.plan_lines import metric_title as _metric
 from rolloutlib.show.plan_lines import table_lines as _table
 from rolloutlib.show.plan_risks import knob_lines, risk_lines
@@ -18,7 +18,8 @@ from rolloutlib.words.sentences import say, speaking, translate
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from rolloutlib.plan.model import Feature, FeatureId, Gate, Plan, Stage, StageId
+    from rolloutlib.plan.model import Feature, FeatureId, Gate, Plan, Stage
+    from rolloutlib.plan.workbook import StageId
     from rolloutlib.words.sentences import Sentence
 
 __all__ = ["plan_page"]

@@ -11,7 +11,7 @@ import msgspec
 
 from rolloutlib.errors import NoEvidenceError, RolloutError, RunsError, UsageError
 from rolloutlib.ledger.seal import NOTEBOOK, PAGE, REVIEW, SEAL, parts_in, seal_of
-from rolloutlib.plan.model import workbook_root
+from rolloutlib.plan.workbook import workbook_root
 from rolloutlib.show.bundle import new_report
 from rolloutlib.show.notebooks import render_html, run_notebook
 from rolloutlib.show.past_store import index_from

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.judge.record import Review, Reviewed, encode
-from rolloutlib.plan.model import workbook_root
 from rolloutlib.plan.params import NONE
+from rolloutlib.plan.workbook import workbook_root
 from rolloutlib.show.figure import Figure, Note
 from rolloutlib.show.gates_over_time import drawable, in_order, over_time
 from rolloutlib.show.kernel import report_folder

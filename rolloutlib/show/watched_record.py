@@ -8,7 +8,7 @@ import msgspec
 import yaml
 
 from rolloutlib.ledger.seal import PARAMS, WATCH
-from rolloutlib.plan.model import workbook_root
+from rolloutlib.plan.workbook import workbook_root
 from rolloutlib.show.kernel import report_folder
 from rolloutlib.show.tables import Html, render
 from rolloutlib.show.watched import alarm_word, series_title

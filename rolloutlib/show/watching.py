@@ -10,9 +10,10 @@ import msgspec
 
 from rolloutlib.errors import RolloutError, UsageError
 from rolloutlib.ledger.seal import SEAL, WATCH, WATCH_NOTEBOOK, WATCH_PAGE, parts_in, seal_of
-from rolloutlib.plan.model import load_plan, workbook_root
+from rolloutlib.plan.model import load_plan
 from rolloutlib.plan.params import daily_params, stage_params
 from rolloutlib.plan.strict_yaml import load_yaml
+from rolloutlib.plan.workbook import workbook_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

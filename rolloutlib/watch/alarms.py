@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from rolloutlib.judge.incidents import Incident
     from rolloutlib.measure.daily import Days
-    from rolloutlib.plan.model import Plan, StageId
+    from rolloutlib.plan.model import Plan
+    from rolloutlib.plan.workbook import StageId
     from rolloutlib.runs import RunInfo
     from rolloutlib.watch.record import Alarm
 

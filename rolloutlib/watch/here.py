@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from rolloutlib.plan.model import Plan, StageId
+    from rolloutlib.plan.model import Plan
+    from rolloutlib.plan.workbook import StageId
     from rolloutlib.reason import Reason
 
 __all__ = ["here", "start_of"]

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from rolloutlib.measure.daily import Days
     from rolloutlib.measure.estimates import Estimate
-    from rolloutlib.plan.gates import StageId
     from rolloutlib.plan.metrics import MetricName
     from rolloutlib.plan.model import Plan
     from rolloutlib.plan.stages import FeatureId
+    from rolloutlib.plan.workbook import StageId
     from rolloutlib.reason import Fact
 
 __all__ = ["signals"]

@@ -44,8 +44,9 @@ if TYPE_CHECKING:
     from rolloutlib.judge.sources import Source
     from rolloutlib.measure.comparison import Comparison
     from rolloutlib.measure.daily import Days
-    from rolloutlib.plan.model import Plan, StageId
+    from rolloutlib.plan.model import Plan
     from rolloutlib.plan.params import DailyParams, ReviewParams
+    from rolloutlib.plan.workbook import StageId
     from rolloutlib.reason import Reason
     from rolloutlib.watch.record import DailySeries, FeatureSignal, Here
 

@@ -14,7 +14,7 @@ from rolloutlib.commands import review as reviewing
 from rolloutlib.commands import watch as watching
 from rolloutlib.commands.history import renewing
 from rolloutlib.commands.language import Asked, asked, of_reports, spoken_in
-from rolloutlib.plan.model import workbook_root
+from rolloutlib.plan.workbook import workbook_root
 from rolloutlib.words.sentences import say
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from rolloutlib import explore
 from rolloutlib.errors import UsageError
 from rolloutlib.explore.public import Public
 from rolloutlib.explore.review import Review
-from rolloutlib.plan.model import workbook_root
 from rolloutlib.plan.params import ReviewParams
+from rolloutlib.plan.workbook import workbook_root
 from tests.sample_review import bfcl
 
 if TYPE_CHECKING:

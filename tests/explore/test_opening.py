@@ -14,7 +14,7 @@ from rolloutlib.errors import UsageError
 from rolloutlib.judge.record import Recommendation
 from rolloutlib.judge.review import invalid_review
 from rolloutlib.ledger.seal import SEAL, parts_in, seal_of
-from rolloutlib.plan.model import workbook_root
+from rolloutlib.plan.workbook import workbook_root
 from rolloutlib.show.folder import save
 
 if TYPE_CHECKING:

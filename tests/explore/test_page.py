@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rolloutlib.plan.model import workbook_root
+from rolloutlib.plan.workbook import workbook_root
 
 if TYPE_CHECKING:
     from pathlib import Path

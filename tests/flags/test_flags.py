@@ -37,7 +37,8 @@ from rolloutlib.flags.document import (
 )
 from rolloutlib.flags.state import salvaged_generation
 from rolloutlib.ledger.durable import NotWrittenError
-from rolloutlib.plan.model import STAGES, StageId, load_plan
+from rolloutlib.plan.model import load_plan
+from rolloutlib.plan.workbook import STAGES, StageId
 from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:

@@ -18,14 +18,15 @@ from rolloutlib.judge.decided import decided_of
 from rolloutlib.ledger.card_parts import move_line
 from rolloutlib.ledger.record_parts import GateState
 from rolloutlib.phrase import phrase
-from rolloutlib.plan.model import STAGES, load_plan
+from rolloutlib.plan.model import load_plan
+from rolloutlib.plan.workbook import STAGES
 from rolloutlib.reason import because
 from rolloutlib.words.sentences import Sentence, say, speaking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rolloutlib.plan.model import StageId
+    from rolloutlib.plan.workbook import StageId
 
     Notes = Callable[[], tuple[Sentence | str, ...]]
 

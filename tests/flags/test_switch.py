@@ -47,7 +47,8 @@ from rolloutlib.flags.outcome import Trigger
 from rolloutlib.flags.rollback import roll_back, workbook_to_switch
 from rolloutlib.flags.state import salvaged_generation
 from rolloutlib.ledger.durable import BusyError, locked
-from rolloutlib.plan.model import STAGES, load_plan
+from rolloutlib.plan.model import load_plan
+from rolloutlib.plan.workbook import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

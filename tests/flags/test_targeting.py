@@ -18,7 +18,8 @@ from openfeature.evaluation_context import EvaluationContext
 
 from rolloutlib.flags.client import flag_client
 from rolloutlib.flags.document import FlagFiles, FlagState, document, switch
-from rolloutlib.plan.model import STAGES, StageId, load_plan
+from rolloutlib.plan.model import load_plan
+from rolloutlib.plan.workbook import STAGES, StageId
 
 if TYPE_CHECKING:
     from openfeature.client import OpenFeatureClient

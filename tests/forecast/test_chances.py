@@ -9,6 +9,7 @@ import argparse
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import altair as alt
@@ -27,9 +28,12 @@ from rolloutlib.forecast.chances import (
     forecast,
     truths_of,
 )
-from rolloutlib.plan.model import StageId, load_plan
+from rolloutlib.plan.model import load_plan
 from rolloutlib.show import outlook
 from rolloutlib.show.figure import Figure
+
+if TYPE_CHECKING:
+    from rolloutlib.plan.workbook import StageId
 
 pytestmark = pytest.mark.slow  # hundreds of simulated reviews
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rolloutlib.judge.record import GateResult
-    from rolloutlib.plan.model import StageId
+    from rolloutlib.plan.workbook import StageId
 
 pytestmark = pytest.mark.slow
 Run = dict[str, Any]

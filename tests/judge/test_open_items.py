@@ -17,7 +17,7 @@ from rolloutlib.words.reasons import sentence
 from tests.sample_review import PLAN, bfcl, story
 
 if TYPE_CHECKING:
-    from rolloutlib.plan.model import StageId
+    from rolloutlib.plan.workbook import StageId
 
 GO, HOLD, NO_GO = Recommendation.GO, Recommendation.HOLD, Recommendation.NO_GO
 MOVES: dict[StageId, tuple[str, str, str]] = {

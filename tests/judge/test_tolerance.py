@@ -25,7 +25,7 @@ from tests.tables import PLAN, ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rolloutlib.plan.model import StageId
+    from rolloutlib.plan.workbook import StageId
     from rolloutlib.reason import Reason
 
 GO, HOLD, NO_GO = Recommendation.GO, Recommendation.HOLD, Recommendation.NO_GO

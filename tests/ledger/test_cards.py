@@ -50,7 +50,7 @@ from tests.ledger.workbooks import GATE
 from tests.sample_review import PLAN, story
 
 if TYPE_CHECKING:
-    from rolloutlib.plan.model import StageId
+    from rolloutlib.plan.workbook import StageId
 
 GOLDEN = Path(__file__).parent / "golden"
 FORMS = [

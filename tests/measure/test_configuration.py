@@ -13,7 +13,7 @@ from rolloutlib.runs import RunInfo
 from tests.tables import PLAN
 
 if TYPE_CHECKING:
-    from rolloutlib.plan.model import StageId
+    from rolloutlib.plan.workbook import StageId
     from rolloutlib.reason import Reason
     from rolloutlib.runs import Runs
 

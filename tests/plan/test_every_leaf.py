@@ -40,9 +40,10 @@ from rolloutlib.ledger.pull_request import lacking
 from rolloutlib.ledger.signers import load_roles, trust
 from rolloutlib.measure.unseen import held_at
 from rolloutlib.plan.metrics import MetricName
-from rolloutlib.plan.model import STAGES, Audience, FeatureId, Plan
+from rolloutlib.plan.model import Audience, FeatureId, Plan
 from rolloutlib.plan.params import daily_params, review_params
 from rolloutlib.plan.risks import Turn
+from rolloutlib.plan.workbook import STAGES
 from rolloutlib.show.plan_page import plan_page
 from rolloutlib.watch import record as daily_watch
 from rolloutlib.watch import watch as watching

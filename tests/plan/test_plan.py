@@ -13,16 +13,8 @@ import pytest
 
 from rolloutlib import cli
 from rolloutlib.errors import PlanError
-from rolloutlib.plan.model import (
-    STAGES,
-    Audience,
-    FromProfile,
-    Gate,
-    StageId,
-    json_schema,
-    load_plan,
-    workbook_root,
-)
+from rolloutlib.plan.model import Audience, FromProfile, Gate, json_schema, load_plan
+from rolloutlib.plan.workbook import STAGES, StageId, workbook_root
 
 if TYPE_CHECKING:
     from rolloutlib.plan.model import Plan

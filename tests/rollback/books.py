@@ -32,7 +32,7 @@ from tests.ledger import workbooks
 if TYPE_CHECKING:
     from rolloutlib.ledger.book import Slot
     from rolloutlib.ledger.records import Decision, Predicate
-    from rolloutlib.plan.model import StageId
+    from rolloutlib.plan.workbook import StageId
 
 __all__ = ["FILES", "NOW", "PLAN", "ROOT", "at", "decided", "flags_of", "signed", "workbook"]
 

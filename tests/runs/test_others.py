@@ -8,7 +8,8 @@ import pytest
 
 from rolloutlib.errors import RunsError
 from rolloutlib.measure.store import ingest
-from rolloutlib.plan.model import load_plan, workbook_root
+from rolloutlib.plan.model import load_plan
+from rolloutlib.plan.workbook import workbook_root
 from rolloutlib.runs.reading import read_runs
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import openpyxl
 import pytest
 import yaml
 
-from rolloutlib.plan.model import workbook_root
+from rolloutlib.plan.workbook import workbook_root
 from rolloutlib.runs import read_runs
 from rolloutlib.runs.column_spec import ColumnSpec
 from rolloutlib.runs.source_columns import Columns

@@ -17,7 +17,7 @@ from tests.sealed_reports import sealed_review
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rolloutlib.plan.gates import StageId
+    from rolloutlib.plan.workbook import StageId
 
 pytestmark = pytest.mark.skipif(not EXHAUSTIVE, reason="run by `make faults`")
 STORY: Final = "data/examples/story"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from rolloutlib import cli
-from rolloutlib.plan.model import STAGES, load_plan
+from rolloutlib.plan.model import load_plan
+from rolloutlib.plan.workbook import STAGES
 from rolloutlib.show.plan_page import plan_page
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from rolloutlib.plan.model import StageId, Week, load_plan
+from rolloutlib.plan.model import Week, load_plan
 from rolloutlib.watch.here import here, start_of
 from rolloutlib.words.reasons import sentence
+
+if TYPE_CHECKING:
+    from rolloutlib.plan.workbook import StageId
 
 PLAN = load_plan(Path(__file__).resolve().parents[2] / "params" / "plan.yaml")
 START = date(2026, 10, 5)
