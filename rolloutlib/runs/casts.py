@@ -46,6 +46,8 @@ _TYPES: Final = {"seed": "BIGINT", "score": "DOUBLE", "latency_ms": "DOUBLE", "c
                  "tokens_in": "BIGINT", "tokens_out": "BIGINT", "cached": "BOOLEAN",
                  "human_passed": "BOOLEAN", "human_score": "DOUBLE"}  # fmt: skip
 _LISTS: Final = {"issues", "suggested_tags"}
+_NO_LIST: Final = "NULL::VARCHAR[]"
+_SURELY: Final = 1 - 1e-6  # of what rounding is allowed: nobody vouches for its very edge
 _PLAIN: Final = ("arm", "started_at", "seed", "profile", "prompt_id", "user_id", "session_id",
                  "category", "difficulty", "score", "latency_ms", "issues", "veto_reason",
                  "style_violations", "covariate", "cluster", *BILLED, "cached", "human_passed",
@@ -82,23 +84,14 @@ def sample_casts(
     started_at, vouched = casts["started_at"]
     named = f"coalesce({casts['run_id'].value}, {name_cast(spec, types, started_at)})"
     tags = _tag_columns(casts.pop("suggested_tags"), casts.pop("confirmed_tags"), spec)
-    return (
-        casts
-        | tags
-        | _outcomes(status, spec.expressible)
-        | {
-            "run_id": Cast(named, casts["run_id"].vouched),
-            "arm": Cast(arm.value, f"{arm.value} IS NOT NULL AND {arm.vouched}"),
-            "started_at": Cast(started_at, until(latest, vouched, started_at)),
-            "difficulty": Cast(
-                difficulty.value,
-                f"coalesce({difficulty.value} IN ('easy', 'medium', 'hard'), true)",
-            ),
-            "sample_id": casts["sample_id"]._replace(
-                value=f"coalesce({casts['sample_id'].value}, {LINE}::VARCHAR)"
-            ),
-        }
-    )
+    known, sample = f"{difficulty.value} IN ('easy', 'medium', 'hard')", casts["sample_id"]
+    return casts | tags | _outcomes(status, spec.expressible) | {
+        "run_id": Cast(named, casts["run_id"].vouched),
+        "arm": Cast(arm.value, f"{arm.value} IS NOT NULL AND {arm.vouched}"),
+        "started_at": Cast(started_at, until(latest, vouched, started_at)),
+        "difficulty": Cast(difficulty.value, f"coalesce({known}, true)"),
+        "sample_id": sample._replace(value=f"coalesce({sample.value}, {LINE}::VARCHAR)"),
+    }  # fmt: skip
 
 
 def _outcomes(status: Cast, expressible: Collection[str]) -> dict[str, Cast]:
@@ -116,10 +109,12 @@ def _outcomes(status: Cast, expressible: Collection[str]) -> dict[str, Cast]:
 
 def _tag_columns(suggested: Cast, confirmed: Cast, spec: SourceSpec) -> dict[str, Cast]:
     """Return the tags that were suggested, and whether a person changed them."""
+    if suggested.value == _NO_LIST:
+        unknown = Cast("NULL::BOOLEAN", confirmed.vouched)
+        return {"edited": unknown, "suggested": unknown, "suggested_tags": suggested}
     meant, final = (meant_tags(tags.value, spec.no_tags) for tags in (suggested, confirmed))
-    is_final = (
-        f"(len({final}) > 0 OR len({confirmed.value}) = 0)"  # words for nothing are no answer
-    )
+    # Words for nothing are no answer.
+    is_final = f"(len({final}) > 0 OR len({confirmed.value}) = 0)"
     edited = f"CASE WHEN len({meant}) > 0 AND {is_final} THEN {meant} <> {final} END"
     return {
         "edited": Cast(edited, f"{suggested.vouched} AND {confirmed.vouched}"),
@@ -255,20 +250,22 @@ def _score(cell: str, kind: str, column: ColumnSpec, _spec: SourceSpec) -> Cast 
     exact = f"10::DOUBLE * ({number.value} - {low!r}::DOUBLE) / {high - low!r}::DOUBLE"
     ends = f"WHEN {exact} <= 0 THEN 0::DOUBLE WHEN {exact} > 10 THEN 10::DOUBLE"
     value = f"CASE {ends} ELSE {exact} END"
-    on_it = f"{number.value} BETWEEN {low!r}::DOUBLE AND {high!r}::DOUBLE"
-    near = f"{exact} BETWEEN {-10 * ROUNDING!r} AND {10 + 10 * ROUNDING!r}"
-    return Cast(value, f"{number.vouched} AND isfinite({number.value}) AND ({on_it} OR {near})")
+    beyond = _SURELY * ROUNDING * (high - low)  # of the column's own scale, which computes nothing
+    return Cast(value, f"{number.vouched} AND {within(number.value, low - beyond, high + beyond)}")
 
 
 def _latency(cell: str, kind: str, column: ColumnSpec, _spec: SourceSpec) -> Cast | None:
     number = Cast(cell) if kind == DURATION else _number(cell, kind)
     if number is None:
         return None
-    exact = f"{number.value} * {UNITS[column.unit]!r}::DOUBLE"
-    if column.unit == "ms" or kind == DURATION:
-        exact = number.value
+    low, high = RANGES["latency_ms"]
+    checked, exact = within(number.value, low - ROUNDING, high), number.value
+    if column.unit != "ms" and kind != DURATION:
+        exact = f"{number.value} * {UNITS[column.unit]!r}::DOUBLE"
     value = f"CASE WHEN {number.value} BETWEEN {-ROUNDING!r} AND 0 THEN 0::DOUBLE ELSE {exact} END"
-    return Cast(value, f"{number.vouched} AND {within(f'({value})', *RANGES['latency_ms'])}")
+    if exact != number.value:
+        checked = within(f"({value})", low, high)
+    return Cast(value, f"{number.vouched} AND {checked}")
 
 
 def _covariate(cell: str, kind: str, _column: ColumnSpec, _spec: SourceSpec) -> Cast | None:

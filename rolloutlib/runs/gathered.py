@@ -30,7 +30,8 @@ __all__ = ["LEFT_OUT", "Gathered"]
 
 LEFT_OUT = "rows_left_out"  # place, arm, run_id, sample_id, copy
 _RUN_COLUMNS = ("run_id", "arm", "started_at", "seed", "profile")
-_IN_MEMORY, _SLICE = "rows_in_memory", "rows_of_a_run"
+_IN_MEMORY, _FEW = "rows_in_memory", "few_rows"
+FEW_ROWS = 200_000  # a copy of so many takes less time than the casts in each of thirty queries
 _ITEM = "regexp_extract(sample_id, '[0-9]+$')"  # the place of an item in its record
 
 
@@ -155,13 +156,20 @@ class Gathered:
             f"(SELECT 1 FROM {LEFT_OUT} AS o WHERE {same})"
         )
 
-    def relation(self) -> duckdb.DuckDBPyRelation:
-        """Return the kept samples."""
+    def relation(self, rows: int) -> duckdb.DuckDBPyRelation:
+        """Return the kept samples; few ones without their texts are cast once, for all queries."""
+        query = self._kept_columns()
+        if rows > FEW_ROWS or self.texts:
+            return self.connection.sql(query)
+        self.connection.execute(f"CREATE TEMP TABLE {_FEW} AS {query}")
+        return self.connection.table(_FEW)
+
+    def _kept_columns(self) -> str:
         if self._tables(LEFT_OUT):
             names = ", ".join(f'"{name}"' for name in (*SCHEMA.names, *self.extras, *self.texts))
-            return self.connection.sql(f"SELECT {names} FROM ({self.kept()})")
+            return f"SELECT {names} FROM ({self.kept()})"
         self._hold()
-        return self.connection.sql(" UNION ALL ".join(self._selections()))
+        return " UNION ALL ".join(self._selections())
 
     def leave_out(self, rows: str) -> int:
         """Leave rows out: SQL of place, arm, run_id, sample_id and whether each is a copy."""

@@ -82,10 +82,10 @@ def settle(gathered: Gathered) -> Settled:
     for statement in _copies(gathered, rows) if rows else ():
         gathered.leave_out(statement)
     left = gathered.left_out()
-    for (place, arm, _, copy), rows in left.items():
+    for (place, arm, _, copy), count in left.items():
         if copy:
-            copies[gathered.file_at(place), arm] += rows
-    relation = gathered.relation()
+            copies[gathered.file_at(place), arm] += count
+    relation = gathered.relation(rows)
     infos = recounted(infos, relation) if left else tuple(infos)
     return Settled(relation, infos, bad, copies, cached, _nameless(gathered))
 
