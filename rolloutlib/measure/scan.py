@@ -46,6 +46,7 @@ from rolloutlib.measure.subject import (
 from rolloutlib.measure.tags import NO_TAGS, listed_tags, tag_counts
 from rolloutlib.measure.tails import beyond
 from rolloutlib.plan.segments import MOST_VALUES
+from rolloutlib.runs.columns import BILLED
 from rolloutlib.runs.further import is_scorer
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ __all__ = ["STRATA", "Measured", "measure"]
 STEPS = 10  # a unit, of the histograms: tenths of a millisecond, tenths of a point
 FEW_GROUPS = 100_000  # of arm, run and cluster: up to here one scan measures them all
 CHOOSING: Final[Mapping[Unit, str]] = {"sample": "sample_id"}  # who chooses, where not clusters
+BARE: Final = ("edited", "style_violations", "suggested", "covariate", *BILLED)  # often null
 ANY_ISSUE: Final = Wanted()
 STRATA = ("category", "difficulty", "profile")
 
@@ -163,20 +165,23 @@ def measure(  # noqa: PLR0913 -- each decides what is counted
     if each:
         names = nw.concat_str("arm", "run_id", "sample_id", separator="\x1f")
         frame, units = frame.with_columns(apart=names), units | {"cluster": "apart"}
-    finest = _Finest.of(frame, metrics, units, inf if each else len(groups.rows))
+    told = _told(frame, metrics)
+    finest = _Finest.of(frame, told, units, inf if each else len(groups.rows))
     strata, crowded = _strata(
         frame, {m: metrics[m] for m in within if m in metrics}, units,
         (*STRATA, *(name for name in segments if name in samples.extras)),
     )  # fmt: skip
     related = unit != "sample" and max(count.runs for count in counts.values()) > 1
     whole = Measured(
-        counts, unit, named, tags, ranked, table=finest.by("cluster"), by_run=finest.by("run_id"),
+        counts, unit, named, tags, ranked,
+        table=finest.by("cluster").with_unknown(metrics),
+        by_run=finest.by("run_id").with_unknown(metrics),
         strata=strata, crowded=crowded,
         latency=latency, score=score, carried=tagged, prompts=_prompts(frame, arms, counts),
         people=scan_people(frame, arms) if unit == "cluster" else None,
         subject=subject, latency_cap_ms=latency_cap_ms,
         overlap=overlap_of(groups) if related else None,
-        answers=scan_answers(frame, metrics, units, counts),
+        answers=scan_answers(frame, told, units, counts),
         labels=labelled.labels_among(frame, counts, None if unit == "sample" else CLUSTERS[unit]),
     )  # fmt: skip
     return without_choosers(whole, arms, finest.without)
@@ -221,6 +226,14 @@ class _Finest:
             return scan(split(self.frame, choosers, arms)[1], of_metric, by=self.keys)
         whole = self.whole or scan(self.frame, of_metric, by=self.keys)
         return left_by(choosers, whole.only(metric), arms)
+
+
+def _told(frame: nw.LazyFrame[Any], metrics: Mapping[str, nw.Expr]) -> dict[str, nw.Expr]:
+    """Return the metrics that any sample tells, or may tell: most sources lack several columns."""
+    columns = [name for name in metrics if name in BARE]
+    counts = collect(frame.select(*(nw.col(name).count().alias(name) for name in columns)))
+    untold = {name for name in columns if not counts[name][0].as_py()}
+    return {name: metrics[name] for name in metrics if name not in untold}
 
 
 def _choice(
