@@ -23,6 +23,9 @@ ENDS = (signal.SIGTERM, signal.SIGHUP)
 def own_process() -> Generator[None]:
     """Arrange what only the owner of a process may: not for who calls `main` with arguments."""
     _open_closed_streams()
+    # numpy's sums of many numbers add up in one order, however many cores there are: a replay on
+    # another machine compares to the last digit. Notebooks that a command runs inherit it.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for number in ENDS:
         if signal.getsignal(number) is signal.SIG_DFL:  # `nohup` ignores SIGHUP, and so it stays
             signal.signal(number, _stop)

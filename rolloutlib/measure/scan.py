@@ -112,6 +112,9 @@ class Measured:
     latency_cap_ms: float = inf
     crowded: Mapping[str, int] = field(default_factory=dict[str, int])
     labels: labelled.Labels | None = None
+    _merged: dict[tuple[str, str], Histogram] = field(
+        init=False, repr=False, compare=False, default_factory=dict[tuple[str, str], Histogram]
+    )
 
     @property
     def of_issue(self) -> Measured:
@@ -120,8 +123,11 @@ class Measured:
 
     def merged(self, metric: str, arm: str) -> Histogram:
         """Return one arm's histogram of `latency_ms` or `score`."""
-        source = self.latency if metric == "latency_ms" else self.score
-        return merge_histograms([part for (where, _), part in source.items() if where == arm])
+        if (metric, arm) not in self._merged:
+            source = self.latency if metric == "latency_ms" else self.score
+            parts = [part for (where, _), part in source.items() if where == arm]
+            self._merged[metric, arm] = merge_histograms(parts)
+        return self._merged[metric, arm]
 
 
 def measure(  # noqa: PLR0913 -- each decides what is counted
