@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rolloutlib.judge.record import Recommendation
 from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.show.folder import save, save_beside_reports
+from rolloutlib.show.holding import holding
 from rolloutlib.show.kernel import report_folder
 from rolloutlib.show.labels import judge_errors
 from rolloutlib.show.measured import completeness, measured
@@ -114,7 +115,8 @@ def meaning_of(review: Review) -> Sentence:
             "decide."
         )
     if recommendation is HOLD:
-        return say("Nothing is proven broken, but not everything is proven yet. People decide.")
+        return say("No limit is proven broken. Open: {parts}. People decide.",
+                   parts=holding(review.reasons))  # fmt: skip
     if recommendation is NO_GO:
         return say("A limit is proven broken or a check failed. People decide.")
     return say("These data cannot be compared, so they support no decision.")
