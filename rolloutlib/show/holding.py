@@ -1,17 +1,19 @@
-"""What holds a stage back, in a few words: the reasons of a HOLD, counted by their codes."""
+"""What holds or refuses a stage, in a few words: limits, checks, and reasons by their codes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rolloutlib.judge.record import Verdict
 from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from rolloutlib.judge.record import Review
     from rolloutlib.reason import Reason
 
-__all__ = ["holding"]
+__all__ = ["holding", "refusing"]
 
 MOST: Final = 4  # kinds that are named: the line is read on a phone, and every reason stands below
 # What holds nothing: rows that are left out already, values that the plan tolerates.
@@ -26,6 +28,7 @@ KINDS: Final = {
     "risk.": "risk", "check.open": "checks", "checks.open": "checks",
 }  # fmt: skip
 ALONE: Final = {DATA, "look", "runs", "beside", "risk"}
+FORBIDDING: Final = ("beside", "risk")  # what may be a NO_GO where the plan says so
 NAMES: Final = ("gate", "gates", "check", "checks")  # facts that name what a reason is about
 
 
@@ -40,6 +43,16 @@ def holding(reasons: Sequence[Reason]) -> tuple[Sentence, ...]:
     return (*parts[:MOST], *((say("and {n} more", n=further),) if further > 0 else ()))
 
 
+def refusing(review: Review) -> tuple[Sentence, ...]:
+    """Return what a NO_GO rests on: broken limits and failed checks, else what the plan forbids."""
+    broken = sum(gate.evidence.verdict is Verdict.FAIL for gate in review.gates)
+    failed = sum(check.holds is False for check in review.checks)
+    parts = (*([_broken(broken)] if broken else ()), *([_failed(failed)] if failed else ()))
+    kinds = [_kind(reason) for reason in review.reasons]
+    beside = [WORDS[kind](kinds.count(kind)) for kind in FORBIDDING if kind in kinds]
+    return parts or tuple(beside) or (say("What the plan forbids was found"),)
+
+
 def _kind(reason: Reason) -> str:
     return next((kind for code, kind in KINDS.items() if reason.code.startswith(code)), DATA)
 
@@ -50,6 +63,14 @@ def _names(reason: Reason) -> list[object]:
         return [repr(reason)]
     facts = (reason.facts[name] for name in NAMES if name in reason.facts)
     return [repr(name) for fact in facts for name in (fact if isinstance(fact, tuple) else (fact,))]
+
+
+def _broken(n: int) -> Sentence:
+    return say("1 limit is proven broken" if n == 1 else "{n} limits are proven broken", n=n)
+
+
+def _failed(n: int) -> Sentence:
+    return say("1 check failed" if n == 1 else "{n} checks failed", n=n)
 
 
 def _unproven(n: int) -> Sentence:

@@ -80,3 +80,21 @@ def test_every_code_that_is_counted_is_one_of_ours() -> None:
     """A code that is renamed would be told as data to mend."""
     counted = (*KINDS, *SILENT)
     assert [code for code in counted if not any(t.startswith(code) for t in TEMPLATES)] == []
+
+
+def test_a_no_go_names_what_it_rests_on() -> None:
+    """Broken limits and failed checks are counted; without them, what the plan forbids."""
+    review = bfcl()
+    (failed, *open_checks) = (msgspec.structs.replace(c, holds=None) for c in review.checks)
+    failed = msgspec.structs.replace(failed, holds=False)
+    both = msgspec.structs.replace(review, checks=(failed, *open_checks))
+    assert str(meaning_of(both)) == "1 limit is proven broken, 1 check failed. People decide."
+    with speaking("ko"):
+        assert str(meaning_of(both)) == (
+            "위반이 증명된 기준 1개, 실패한 체크 1개. 결정은 사람이 합니다."
+        )
+    fires = (because("risk.fires", id="slow_search"), UNPROVEN)
+    alone = msgspec.structs.replace(review, gates=(), checks=(), reasons=fires)
+    assert str(meaning_of(alone)) == "1 risk that fires. People decide."
+    bare = msgspec.structs.replace(review, gates=(), checks=(), reasons=())
+    assert str(meaning_of(bare)) == "What the plan forbids was found. People decide."
