@@ -70,11 +70,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str]) -> int:
     from rolloutlib.commands.language import spoken_in
     from rolloutlib.commands.streams import patient_streams
+    from rolloutlib.commands.typed import as_typed
 
     with patient_streams() as (out, _), spoken_in(argv):
         try:
             arguments = _parser().parse_args(argv)
-            code: int = arguments.call(arguments)
+            with as_typed(arguments):
+                code: int = arguments.call(arguments)
         except SystemExit as ended:
             out.flush()
             if out.failure is None:

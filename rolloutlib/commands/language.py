@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
 __all__ = ["LANGUAGES", "OPTION", "OWN", "Asked", "asked", "before_command", "of_reports"]
-__all__ += ["spoken_in"]
+__all__ += ["shows_hangul", "spoken_in"]
 
 LANGUAGES: Final = ("en", "ko")
 OPTION: Final = "--lang"
@@ -111,7 +111,7 @@ def spoken_in(argv: Sequence[str]) -> Generator[None]:
     with ExitStack() as stack:
         stack.callback(_OF_REPORTS.reset, _OF_REPORTS.set(wish.reports))
         stack.callback(_BEFORE.reset, _BEFORE.set(wish.before))
-        if wish.terminal != "en" and _shows_hangul():
+        if wish.terminal != "en" and shows_hangul():
             try:
                 from rolloutlib.words.sentences import speaking
 
@@ -132,7 +132,7 @@ def _complain_of(odd: str) -> None:
     )  # fmt: skip
 
 
-def _shows_hangul() -> bool:
+def shows_hangul() -> bool:
     """Whether both streams have letters for Korean: others would get rows of escapes."""
     try:
         for stream in (sys.stdout, sys.stderr):

@@ -7,7 +7,17 @@ import sys
 from datetime import date, time
 from typing import TYPE_CHECKING, Any, cast
 
-from rolloutlib.commands.options import command, complain, now, option, say, whole
+from rolloutlib.commands.language import before_command, of_reports, shows_hangul
+from rolloutlib.commands.options import (
+    command,
+    complain,
+    given,
+    lang_unless_told,
+    now,
+    option,
+    say,
+    whole,
+)
 from rolloutlib.commands.worded import worded
 from rolloutlib.errors import RolloutError, UsageError
 
@@ -52,6 +62,7 @@ def add(commands: Any) -> None:
                "weekday (default: 5)", type=whole(1, 7)),
         option("--write DIR", "write the files there instead of printing them; files of the same "
                "name are replaced"),
+        lang_unless_told("the titles of jobs"),
         description=SCHEDULE, epilog=EXAMPLES,
     )  # fmt: skip
 
@@ -60,10 +71,12 @@ def _schedule(arguments: argparse.Namespace) -> int:
     from rolloutlib.commands.options import workbook
     from rolloutlib.show.schedules import Place, files_of
     from rolloutlib.show.timetable import Clock, timetable
+    from rolloutlib.words.sentences import speaking
 
     root, plan = workbook()
+    daily = _daily(root)
     zone = _zone(arguments.zone) if arguments.zone else plan.monitoring.clock
-    start = arguments.start or _start(root)
+    start = arguments.start or _start(daily)
     if start is None:
         complain(
             "no reviews are scheduled: nobody says when the first week begins; give --start DATE, "
@@ -71,7 +84,8 @@ def _schedule(arguments: argparse.Namespace) -> int:
         )  # fmt: skip
     clock = Clock(arguments.at, zone)
     jobs = _to_come(timetable(plan, clock, start, arguments.day or 5))
-    files = files_of(arguments.kind, jobs, Place(root, _own_rollout(root)), clock)
+    with speaking(_language(arguments, daily)):
+        files = files_of(arguments.kind, jobs, Place(root, _own_rollout(root)), clock)
     if arguments.write:
         _write(root, arguments.write, files)
     else:
@@ -100,13 +114,16 @@ def _own_rollout(root: Path) -> Path:
     return program
 
 
-def _start(root: Path) -> date | None:
+def _daily(root: Path) -> dict[str, object]:
+    """Return what params/daily.yaml sets; nothing where there is none."""
     from rolloutlib.plan.strict_yaml import load_yaml
 
-    if not (root / DAILY).is_file():
-        return None
-    daily = load_yaml(root / DAILY)
-    start = cast("dict[str, object]", daily).get("start") if isinstance(daily, dict) else None
+    daily = load_yaml(root / DAILY) if (root / DAILY).is_file() else None
+    return cast("dict[str, object]", daily) if isinstance(daily, dict) else {}
+
+
+def _start(daily: dict[str, object]) -> date | None:
+    start = daily.get("start")
     try:
         return None if start is None else _first_day(str(start))
     except ValueError:
@@ -114,6 +131,16 @@ def _start(root: Path) -> date | None:
             "{file}: start is {got}; expected a date such as 2026-11-02",
             file=DAILY, got=repr(start),
         ) from None  # fmt: skip
+
+
+def _language(arguments: argparse.Namespace, daily: dict[str, object]) -> str:
+    """Return the language of the files: of the call, of the daily watch, of the environment."""
+    from rolloutlib.plan.params import daily_params
+
+    if not arguments.write and not shows_hangul():
+        return "en"
+    named = {"lang": daily.get("lang", of_reports())} | before_command() | given(arguments, "lang")
+    return daily_params(named, where=DAILY).lang
 
 
 def _write(root: Path, folder: str, files: dict[str, str]) -> None:

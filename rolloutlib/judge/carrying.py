@@ -85,8 +85,8 @@ def carry(plan: Plan, params: ReviewParams, own: Source) -> Carrying:
         return Carrying()
     if len(params.carry) > params.stage:
         raise UsageError(
-            "carry names {n} stages, and before stage {stage} there are {stage}; name them "
-            "downwards, each once", n=len(params.carry), stage=params.stage,
+            "{parameter} names {n} stages, and before stage {stage} there are {stage}; name them "
+            "downwards, each once", parameter="carry", n=len(params.carry), stage=params.stage,
         )  # fmt: skip
     look = look_at(1, planned=1, confidence=plan.evidence.confidence)
     reviewed = compare(plan, params, own.runs, own.measuring, look)

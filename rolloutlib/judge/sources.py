@@ -59,8 +59,8 @@ def given_path(params: ReviewParams | DailyParams, name: str) -> Path:
     path = params.path(name)
     if path is None or not is_there(path):
         raise UsageError(
-            "{name} is {given!r}: there is no such file or folder ({path})",
-            name=name, given=getattr(params, name), path=path,
+            "{parameter} is {given!r}: there is no such file or folder ({path})",
+            parameter=name, given=getattr(params, name), path=path,
         )  # fmt: skip
     return path
 
@@ -78,16 +78,17 @@ def read_source(
     if store := load(path):
         if params.engine != "duckdb":
             raise UsageError(
-                "engine is {engine!r}, but {path} is a store, whose sums need none; leave engine "
-                "out, or name the runs that it was made of", engine=params.engine, path=path,
+                "{parameter} is {engine!r}, but {path} is a store, whose sums need none; leave "
+                "{parameter} out, or name the runs that it was made of",
+                parameter="engine", engine=params.engine, path=path,
             )  # fmt: skip
         stored = read_store(path, store, stage=params.stage, as_of=params.as_of, days=params.days)
         measuring, sharing = _once(stored.measure), _once(stored.shares)
         return Source(stored.runs, stored.digest(), measuring, stored, sharing)
     if params.days:
         raise UsageError(
-            "days is {days}, but {path} is no store; make one: rollout ingest",
-            days=params.days, path=path,
+            "{parameter} is {days}, but {path} is no store; make one: rollout ingest",
+            parameter="days", days=params.days, path=path,
         )  # fmt: skip
     read = partial(_read_runs, plan, params, path)
     runs, samples = _read(params, path, partial(read, on_progress))

@@ -44,8 +44,9 @@ def check(table: MomentTable, pair: tuple[str, str]) -> None:
     """
     if not table.all("covariate").n[0]:
         raise UsageError(
-            "adjust is set, but no sample carries a covariate; "
-            "name its column in source.yaml (columns)"
+            "{parameter} is set, but no sample carries a covariate; "
+            "name its column in source.yaml (columns)",
+            parameter="adjust",
         )
     counts: list[tuple[int, int]] = []
     for arm in pair:
@@ -59,9 +60,11 @@ def check(table: MomentTable, pair: tuple[str, str]) -> None:
         return
     (before, had), (after, have) = counts
     raise UsageError(
-        "adjust is set, but the covariate is missing for {before} of {had} units of arm {control} "
-        "and {after} of {have} of arm {treatment}; expected one that both arms lack alike. Name a "
-        "covariate that was known of everyone before the treatment, or review without adjust",
+        "{parameter} is set, but the covariate is missing for {before} of {had} units of arm "
+        "{control} and {after} of {have} of arm {treatment}; expected one that both arms lack "
+        "alike. Name a covariate that was known of everyone before the treatment, or review "
+        "without {parameter}",
+        parameter="adjust",
         before=before, had=before + had, control=pair[0], after=after, have=after + have,
         treatment=pair[1],
     )  # fmt: skip

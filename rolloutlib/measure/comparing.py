@@ -281,8 +281,8 @@ def _require(pair: tuple[str, str], runs: Runs) -> None:
             )  # fmt: skip
         if arm not in {"control", "treatment"}:
             raise UsageError(
-                "{name} is {arm!r}; the runs have the arms {arms}.{hint}",
-                name=name, arm=arm, arms=(*arms,), hint=did_you_mean(arm, arms),
+                "{parameter} is {arm!r}; the runs have the arms {arms}.{hint}",
+                parameter=name, arm=arm, arms=(*arms,), hint=did_you_mean(arm, arms),
             )  # fmt: skip
         way_out = phrase("name one of the arms {arms} with --{name}", arms=(*arms,), name=name)
         raise NoEvidenceError(

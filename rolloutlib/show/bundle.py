@@ -130,8 +130,8 @@ def in_words(place: Path) -> Generator[None]:
         why = f"{at}{error.strerror or error}"
         if error.errno in _NO_PLACE:
             raise UsageError(
-                "out is {place!r}, where no report can be written ({why}); name a folder in a "
-                "place where you may write", place=str(place), why=why,
+                "{parameter} is {place!r}, where no report can be written ({why}); name a folder "
+                "in a place where you may write", parameter="out", place=str(place), why=why,
             ) from None  # fmt: skip
         raise RolloutError(
             "the report {place} could not be written ({why}); make room or repair it, or name "

@@ -34,7 +34,7 @@ SHAPES: Final = {PASS: "circle", FAIL: "cross", OPEN: "diamond", INVALID: "squar
 # Pixels from a row's middle: texts stand beside the bar on a page, above and below it on a phone.
 PHONE: Final = {
     "title_y": -35, "subject_y": -18, "verdict_y": -35, "estimate_y": 29, "limit_y": 29,
-    "tick": -14, "tock": 14,
+    "tick": -14, "tock": 14, "from": -10, "to": 20,  # the limit's line: through no text
 }  # fmt: skip
 PAGE: Final = {"subject_y": 10, "verdict_y": 0, "estimate_y": -8, "tick": -17, "tock": 17}
 
@@ -128,8 +128,8 @@ def _forest_spec(rows: list[Spec], width: int) -> Spec:
         layer([row | {"a": -1, "b": 1} for row in empty], "rect", at=block | span,
               color="#f2f3f5", opacity=1),
         layer([row for row in full if row["plan"]], "rule", at=tick, strokeDash=[3, 2], color=SOFT),
-        layer([row | {"a": 0} for row in full], "rule", at={"x": "a"} | span, color=INK,
-              strokeWidth=1.5),
+        layer([row | {"a": 0} for row in full], "rule", at={"x": "a", "y": "from", "y2": "to"},
+              color=INK, strokeWidth=1.5),
         layer(full, "rule", at=bar | {"x2": "best"}, strokeWidth=2.5),
         layer(full, "rule", at=bar | {"x2": "x"}, strokeWidth=7),
         dots(full, point, color="white", size=190),
@@ -168,7 +168,9 @@ def _places(row: Spec, grid: Grid, *, small: bool) -> Spec:
         title, limit = -8 if row["subject"] else 0, 10 if "x" in row else 0
         lines = PAGE | {"title_y": title, "limit_y": limit}
     places = {name: grid.y(row["row"], pixels) for name, pixels in lines.items()}
-    return places | {"top": row["row"] - 0.5, "end": row["row"] + 0.5}
+    ends = {"top": row["row"] - 0.5, "end": row["row"] + 0.5}
+    line = {} if small else {"from": ends["top"], "to": ends["end"]}
+    return places | ends | line
 
 
 __dir__ = __all__.copy  # what completion lists

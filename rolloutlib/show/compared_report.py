@@ -79,7 +79,7 @@ MISSING: Final = say(
 )
 TAKEN: Final = say(
     "## What the columns were taken for\n\nNothing is guessed silently: correct a wrong line in "
-    "a source.yaml (rollout source) and compare again with --source."
+    "a source.yaml (`rollout source`) and compare again with `--source`."
 )
 QUARANTINE: Final = say(
     "## Quarantine\n\nRows that could not be read as evidence are counted here with an example "

@@ -34,6 +34,7 @@ __all__ = ["CONTROL", "TREATMENT", "latency_ecdf", "pass_rate_by_run", "score_ec
 CURVE_POINTS = 200
 P95, TAIL, LOG_FROM = 0.95, 0.01, 4
 BEYOND = 1.16  # room right of a line for its name
+APART = 12  # pixels between the labels of an axis and its title, whatever font the reader has
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,15 @@ def _ecdf_chart(
     small, share = width < WIDE, str(say("share of samples"))
     height = 250 if small else 300
     x = _ecdf_x(curves, title, [mark.value for mark in marks], small=small)
-    y = axis("Y", "y", (0, 1), title=share, format=".0%", values=[0, 0.25, 0.5, 0.75, 0.95])
+    y = axis(
+        "Y",
+        "y",
+        (0, 1),
+        title=share,
+        format=".0%",
+        values=[0, 0.25, 0.5, 0.75, 0.95],
+        titlePadding=APART,
+    )
     tip = {"arm": say("Arm"), "value": title, "share": share, "n": say("Samples")}
     layers = [
         mark("rule", {"x": x}, [{"x": line.value} for line in marks], color=INK, strokeDash=[5, 3],
@@ -245,7 +254,8 @@ def _runs_chart(runs: Sequence[RunRow], arms: tuple[str, str], width: int) -> Dr
     low_high = max(0.0, min(rates) - room), min(1.0, max(rates) + room)
     x = axis("X", "x", (0.5, most + 0.5), title=str(say("run of the arm, oldest first")),
              values=[*range(1, most + 1)], format="d", grid=False)  # fmt: skip
-    y = axis("Y", "rate", low_high, title=str(say("pass rate")), format=".1%", tickCount=5)
+    y = axis("Y", "rate", low_high, title=str(say("pass rate")), format=".1%", tickCount=5,
+             titlePadding=APART)  # fmt: skip
     own = {"x": x, "y": y, "stroke": arm_color(names, width, "Stroke")}
     return plot([
         mark("line", own, strokeWidth=1, opacity=0.5, clip=True),

@@ -28,6 +28,7 @@ from rolloutlib.show.pinned import decisions
 from rolloutlib.show.report import recommendation_word
 from rolloutlib.show.tables import bullets, render, sheet
 from rolloutlib.text import LABEL, plain
+from rolloutlib.words.roles import arm_word
 from rolloutlib.words.sentences import Sentence, say, speaking
 
 if TYPE_CHECKING:
@@ -269,7 +270,7 @@ def _picture(ordered: Sequence[Past], lang: str, cache: Known) -> Drawn:
     from rolloutlib.show.gates_over_time import over_time
 
     newest = ordered[-1]
-    arms = {"control": plain(newest.control, LABEL), "treatment": plain(newest.treatment, LABEL)}
+    arms = {"control": arm_word(newest.control), "treatment": arm_word(newest.treatment)}
     caption = Sentence(CAPTION.template, tuple(arms.items()))
     return Drawn(key, over_time(ordered, caption, lang).bundle()[FIGURE_MIME])
 

@@ -99,7 +99,7 @@ def decision_table(outlook: Forecast) -> Html:
 def gate_table(outlook: Forecast) -> Html:
     """Show what each gate can prove, what it would need, and its chances."""
     chances = (say("passes if better"), say("if equal"), say("at the limit"), say("beyond it"))
-    sizes = (say("Gate"), say("Stage limit"), say("Provable"), say("Needed"))
+    sizes = (say("Gate"), say("Stage limit"), say("Provable"), _of_needed(outlook))
     head = (*sizes, *chances, say("plan's rule at the limit"))
     return table(head, [_gate_row(gate) for gate in outlook.gates], kind="forecast")
 
@@ -114,6 +114,11 @@ def _gate_row(gate: GateForecast) -> Row:
 def _value(gate: GateForecast, value: float) -> Sentence:
     unit = unit_of(gate.gate.unit, gate.gate.statistic)
     return show(value, unit, signed=gate.gate.contrast == "difference")
+
+
+def _of_needed(outlook: Forecast) -> Sentence:
+    """Head what is needed: in each arm, unless both have the same users or prompts."""
+    return say("Needed" if outlook.study.kind in {"crossed", "paired"} else "Needed an arm")
 
 
 def _needed(gate: GateForecast) -> Sentence:
@@ -245,7 +250,9 @@ def _luck(gate: GateForecast, outlook: Forecast) -> tuple[float, float]:
 
 
 def _gate_chart(outlook: Forecast, width: int) -> Drawn:
-    small = width < WIDE
+    import altair as alt
+
+    small, end = width < WIDE, alt.Y2(field="row", bandPosition=1)
     room = Beside(10, NARROW - 26, 16, 56) if small else Beside(215, WIDE - 425, 210, 36)
     rows = [_gate_forecast(gate, outlook) | {"row": k} for k, gate in enumerate(outlook.gates)]
     points = [
@@ -258,15 +265,16 @@ def _gate_chart(outlook: Forecast, width: int) -> Drawn:
         for low, high in [_luck(gate, outlook)]
     ]  # fmt: skip
     tip = {"gate": say("Gate"), "proof": say("Stage limit"), "provable": say("Provable"),
-           "needed": say("Needed"), "better": say("passes if better"), "equal": say("if equal"),
-           "limit": say("at the limit"), "worse": say("beyond it"),
+           "needed": _of_needed(outlook), "better": say("passes if better"),
+           "equal": say("if equal"), "limit": say("at the limit"), "worse": say("beyond it"),
            "literal": say("plan's rule at the limit")}  # fmt: skip
     x = _percent_axis("x", say("chance that the gate passes"))
     up, down, size, note_size = (-15, 10, 12, 10) if small else (0, 0, 13, 12)
     at = {"x": x, "y": room.y(), "color": "color", "shape": "shape"}
     return room.plot([
-        mark("rule", {"x": x}, [{"x": MAY}, {"x": SHOULD}], color=SOFT, strokeDash=[3, 3],
-             clip=True),
+        mark("rule", {"x": x, "y": room.y(bandPosition=0.5 * small), "y2": end},
+             [{"x": goal, "row": k} for k in range(len(rows)) for goal in (MAY, SHOULD)],
+             color=SOFT, strokeDash=[3, 3], clip=True),
         mark("rule", {"x": x, "x2": "to", "y": room.y()}, lines, color=MARKS["limit"][1],
              strokeWidth=2, yOffset=down, clip=True),
         mark("point", at, points, tip=tip, size=95, yOffset=down, clip=True),

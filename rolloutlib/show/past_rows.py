@@ -14,7 +14,7 @@ from rolloutlib.show.tables import Cell, Html, Row, aligned, label, table
 from rolloutlib.text import LABEL, plain
 from rolloutlib.watch.record import Outcome
 from rolloutlib.words.reasons import sentence
-from rolloutlib.words.roles import role_word
+from rolloutlib.words.roles import arm_word, role_word
 from rolloutlib.words.sentences import Sentence, enumerated, say, translate
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _parts(past: Past) -> tuple[str, ...]:
     """Name the flags that move, or the arms where the data name none."""
     if past.moved:
         return tuple(_flag(flag) for flag in past.moved[:6])
-    return (f"{plain(past.control, LABEL)} → {plain(past.treatment, LABEL)}",)
+    return (f"{arm_word(past.control)} → {arm_word(past.treatment)}",)
 
 
 def _flag(moved: Moved) -> str:

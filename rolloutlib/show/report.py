@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rolloutlib.judge.record import Recommendation
 from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.show.folder import save, save_beside_reports
+from rolloutlib.show.holding import holding, refusing
 from rolloutlib.show.kernel import report_folder
 from rolloutlib.show.labels import judge_errors
 from rolloutlib.show.measured import completeness, measured
@@ -114,9 +115,10 @@ def meaning_of(review: Review) -> Sentence:
             "decide."
         )
     if recommendation is HOLD:
-        return say("Nothing is proven broken, but not everything is proven yet. People decide.")
+        return say("No limit is proven broken. Open: {parts}. People decide.",
+                   parts=holding(review.reasons))  # fmt: skip
     if recommendation is NO_GO:
-        return say("A limit is proven broken or a check failed. People decide.")
+        return say("{parts}. People decide.", parts=refusing(review))
     return say("These data cannot be compared, so they support no decision.")
 
 
@@ -235,9 +237,9 @@ def issues_table(review: Review) -> Html:
         shares = [show(share, "proportion") for share in (issue.control, issue.treatment)]
         ratio = "–" if issue.point is None else bounds(issue, "ratio")
         cells = [number(text) for text in (*shares, ratio, p_value(issue.p_holm))]
-        rows.append(Row((number(issue.rank or "–"), label(_tag(issue)), *cells)))
+        rows.append(Row((label(_tag(issue)), number(issue.rank or "–"), *cells)))
     arms = (say("Control"), say("Treatment"))
-    head = (say("Rank"), say("Issue"), *arms, say("Ratio [bounds]"), say("p (Holm)"))
+    head = (say("Issue"), say("Rank"), *arms, say("Ratio [bounds]"), say("p (Holm)"))
     return table(head, rows, none=str(say("The source names no issues.")))
 
 

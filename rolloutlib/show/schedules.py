@@ -36,7 +36,7 @@ class Place:
 
 
 def files_of(kind: str, jobs: Sequence[Job], place: Place, clock: Clock) -> dict[str, str]:
-    """Return the files of a scheduler by name.
+    """Return the files of a scheduler by name; titles of jobs are in the language that is spoken.
 
     Raises:
         UsageError: a path has something that the scheduler cannot be told.
@@ -111,7 +111,7 @@ def _service(job: Job, place: Place) -> str:
 # systemctl --user enable --now {job.name}.timer
 # loginctl enable-linger   (once: it then runs without a login)
 [Unit]
-Description=rolloutlib, {job.title.replace("%", "%%")}
+Description=rolloutlib, {str(job.title).replace("%", "%%")}
 
 [Service]
 Type=oneshot
@@ -128,7 +128,7 @@ def _timer(job: Job, clock: Clock) -> str:
     day = "*-*-*" if job.when is None else f"{job.when:%Y-%m-%d}"
     return f"""\
 [Unit]
-Description=rolloutlib, {job.title.replace("%", "%%")}
+Description=rolloutlib, {str(job.title).replace("%", "%%")}
 
 [Timer]
 OnCalendar={day} {clock.at:%H:%M}:00 {clock.zone.key}
@@ -189,7 +189,7 @@ def _actions_job(job: Job, place: Place, cron: str) -> str:
     )
     return f"""\
   {job.name}:
-    name: {_yaml(job.title)}
+    name: {_yaml(str(job.title))}
     if: {by_hand}github.event.schedule == '{cron}'
     runs-on: self-hosted
     timeout-minutes: 120
@@ -247,7 +247,7 @@ def _dag(job: Job, place: Place, clock: Clock, start: datetime) -> str:
     return f"""
 with DAG(
     dag_id={job.name.replace("-", "_")!r},
-    description={job.title!r},
+    description={str(job.title)!r},
     schedule={cron!r},
     start_date=pendulum.datetime({at}, tz=ZONE),
     catchup=False,

@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.text import plain
+from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -36,18 +37,18 @@ class Job:
 
     Attributes:
         name: for files, units and tasks: letters, digits and hyphens.
-        title: what it does.
+        title: what it does, in any language.
         arguments: of `rollout`.
         when: the one moment; None is every day.
     """
 
     name: str
-    title: str
+    title: Sentence
     arguments: tuple[str, ...]
     when: datetime | None = None
 
 
-WATCH: Final = Job("rollout-watch", "watch the stage in force", ("watch", "--catch-up"))
+WATCH: Final = Job("rollout-watch", say("watch the stage in force"), ("watch", "--catch-up"))
 
 
 def timetable(plan: Plan, clock: Clock, start: date | None, day: int) -> list[Job]:
@@ -77,7 +78,7 @@ def _review(number: int, week: str, stage: int, when: datetime) -> Job:
     moment = when.isoformat(timespec="minutes")
     return Job(
         name=f"rollout-week-{number}-stage-{stage}",
-        title=plain(f"{week}: review the exit of stage {stage}"),
+        title=say("{week}: review the exit of stage {stage}", week=plain(week), stage=stage),
         arguments=("review", str(stage), "--as-of", moment, "--out", out),
         when=when,
     )

@@ -269,8 +269,9 @@ def _beyond(signal: FeatureSignal) -> tuple[Sentence, str]:
 
 
 def told_only(signal: FeatureSignal) -> bool:
-    """Whether a signal has no limit that it could be beyond."""
-    return signal.beyond is None and signal.limit is None
+    """Whether a signal has something to tell, and no limit that it could be beyond."""
+    tells = signal.value is not None or bool(signal.parts)
+    return tells and signal.beyond is None and signal.limit is None
 
 
 def signal_value(signal: FeatureSignal) -> str:

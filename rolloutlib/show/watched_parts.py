@@ -9,6 +9,7 @@ from rolloutlib.show.figure import HAIR, HALF, INK, SOFT, WIDE, Figure, Figures,
 from rolloutlib.show.marks import AXES_WIDE, CONTROL, TREATMENT, mark, plot
 from rolloutlib.show.tables import width_of
 from rolloutlib.show.watched import signal_title, signal_value
+from rolloutlib.show.watched_arms import arm_heads
 from rolloutlib.text import chart
 from rolloutlib.words.numbers import show
 from rolloutlib.words.reasons import sentence
@@ -42,19 +43,22 @@ NOW_FILL: Final = "#eaf1f8"
 @spoken
 def signal_charts(watch: Watch) -> Figures | Note:
     """Draw every signal that has parts: a mix against its plan, reasons by profile, tags."""
-    drawn = [_chart(signal) for signal in watch.signals if signal.parts]
+    arms = dict(zip((watch.control, watch.treatment), arm_heads(watch), strict=True))
+    drawn = [_chart(signal, arms) for signal in watch.signals if signal.parts]
     none = say("No signal has parts that could be drawn.")
     return Figures(tuple(drawn)) if drawn else Note(str(none))
 
 
-def _chart(signal: FeatureSignal) -> Figure:
+def _chart(signal: FeatureSignal, arms: Mapping[str, str]) -> Figure:
     title = f"{signal.feature}  {signal_title(signal.signal)}"
     rows = "; ".join(
-        f"{_named(label)}, {_named(kind)}: {_told(value, signal)}"
+        f"{_named(label)}, {_series(kind, arms)}: {_told(value, signal)}"
         for label, kind, value in signal.parts
     )
     alt = say("{title}: {rows}.", title=title, rows=rows)
-    return figure(lambda width: _bars(signal, title, width), alt, sentence(signal.says), wide=HALF)
+    return figure(
+        lambda width: _bars(signal, title, arms, width), alt, sentence(signal.says), wide=HALF
+    )
 
 
 def _told(value: float, signal: FeatureSignal) -> str:
@@ -66,7 +70,7 @@ def _told(value: float, signal: FeatureSignal) -> str:
     return str(show(value, "proportion"))
 
 
-def _bars(signal: FeatureSignal, title: str, width: int) -> Drawn:
+def _bars(signal: FeatureSignal, title: str, arms: Mapping[str, str], width: int) -> Drawn:
     """Draw bars: a group a label, a bar a series, the value beside each."""
     labels = list(dict.fromkeys(label for label, _, _ in signal.parts))[:MOST]
     kinds = list(dict.fromkeys(kind for _, kind, _ in signal.parts))
@@ -76,7 +80,7 @@ def _bars(signal: FeatureSignal, title: str, width: int) -> Drawn:
         {
             "x": 0, "end": value, "text": _told(value, signal), "color": HUES[k % len(HUES)],
             "y": labels.index(label) * pitch + k * BAR + BAR / 2,
-            "label": str(_named(label)), "kind": str(_named(kind)),
+            "label": str(_named(label)), "kind": _series(kind, arms),
             "whole": signal_value(signal), "limit": str(show(signal.limit, signal.measure)),
         }
         for label, kind, value in signal.parts
@@ -92,7 +96,7 @@ def _bars(signal: FeatureSignal, title: str, width: int) -> Drawn:
              strokeWidth=BAR - 3, clip=True),
         mark("text", {"x": end, "y": y, "text": "text:N"}, rows, tip=tip, dx=5, fontSize=12,
              clip=True),
-        *_sides(title, labels, kinds, pitch, y),
+        *_sides(title, labels, [_series(kind, arms) for kind in kinds], pitch, y),
     ], wide, len(labels) * pitch)  # fmt: skip
 
 
@@ -113,7 +117,7 @@ def _sides(
         for k, label in enumerate(labels)
     ]
     legend = [
-        {"text": f"■ {_named(kind)}", "color": HUES[k % len(HUES)],
+        {"text": f"■ {kind}", "color": HUES[k % len(HUES)],
          "y": -18 - 17 * (len(kinds) - 1 - k)}
         for k, kind in enumerate(kinds)
     ]  # fmt: skip
@@ -143,15 +147,19 @@ def _pixels(channel: str, field: str) -> alt.X | alt.Y:
     return kind(field=field, type="quantitative", scale=None, axis=None)
 
 
+def _series(kind: str, arms: Mapping[str, str]) -> str:
+    """Return what a series of parts is called: an arm as the tables head its column."""
+    return arms.get(kind) or str(_named(kind))
+
+
 def _named(name: str) -> object:
     """Return what a part is called: the watch's own names are words, the data's stay."""
     words = {
         "seen": say("seen"), "planned": say("planned"), "window": say("days watched"),
-        "today": say("today"), "control": say("Control"), "treatment": say("Treatment"),
-        "more than allowed": say("more than allowed"), "contradictory": say("contradictory"),
-        "edited": say("edited"), "copies": say("copies"), "violations": say("violations"),
-        "passed": say("Pass rate"), "easy": say("easy"), "medium": say("medium"),
-        "hard": say("hard"),
+        "today": say("today"), "more than allowed": say("more than allowed"),
+        "contradictory": say("contradictory"), "edited": say("edited"), "copies": say("copies"),
+        "violations": say("violations"), "passed": say("Pass rate"), "easy": say("easy"),
+        "medium": say("medium"), "hard": say("hard"),
     }  # fmt: skip
     return words.get(name, name)
 

@@ -140,8 +140,8 @@ def _data_of(
     since = params.since
     if since and since > as_of.date():
         raise UsageError(
-            "since is {since}, but the days that are watched end on {until}; expected an earlier "
-            "day", since=since, until=as_of.date(),
+            "{parameter} is {since}, but the days that are watched end on {until}; expected an "
+            "earlier day", parameter="since", since=since, until=as_of.date(),
         )  # fmt: skip
     if since is None and params.days:
         since = as_of.date() - timedelta(days=params.days - 1)

@@ -215,4 +215,4 @@ def test_misspelt_arm_and_folder_of_the_caller(tmp_path: Path) -> None:
     done = rollout("review", "2", "--runs", "bfcl", "--control", "gpt-4o-2024-05-13-F",
                    "--treatment", "x",
                    "--out", str(tmp_path / "out"), cwd=ROOT / "data" / "examples")  # fmt: skip
-    assert "control is 'gpt-4o-2024-05-13-F'; the runs have the arms" in sentence(done, 2)
+    assert "--control is 'gpt-4o-2024-05-13-F'; the runs have the arms" in sentence(done, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import os
 import re
@@ -24,6 +25,7 @@ from rolloutlib.errors import UsageError
 from rolloutlib.plan.model import load_plan
 from rolloutlib.show.schedules import KINDS, Place, files_of
 from rolloutlib.show.timetable import Clock, Job, timetable
+from rolloutlib.words.sentences import say, speaking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -283,13 +285,63 @@ def test_paths_that_cannot_be_told(kind: str, name: str) -> None:
 
 def test_titles_of_the_plan_stay_titles(tmp_path: Path) -> None:
     """A week's name with a line break or a specifier is words, and runs nothing."""
-    job = Job("x", "50 %h: '\"", ("watch",))
+    job = Job("x", say("50 %h: '\""), ("watch",))
     where = place(tmp_path, PLAIN)
     assert (
         "Description=rolloutlib, 50 %%h: '\"" in files_of("systemd", [job], where, CLOCK)["x.timer"]
     )
     (text,) = files_of("github", [job], where, CLOCK).values()
-    assert yaml.safe_load(text)["jobs"]["x"]["name"] == job.title
+    assert yaml.safe_load(text)["jobs"]["x"]["name"] == str(job.title)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_titles_are_in_the_language_that_is_spoken(tmp_path: Path, kind: str) -> None:
+    """Who reads the scheduler's list of jobs in Korean reads no English title in it."""
+    with speaking("ko"):
+        text = "\n".join(files_of(kind, JOBS, place(tmp_path, PLAIN), CLOCK).values())
+    assert "W2: 스테이지 1 종료 검토" in text
+    assert "review the exit" not in text
+    assert "watch the stage" not in text
+
+
+@pytest.mark.parametrize(
+    ("daily", "line", "encoding", "title"),
+    [
+        ("lang: ko", "schedule cron", "utf-8", "적용 중인 스테이지 모니터링"),
+        ("lang: ko", "schedule cron --lang en", "utf-8", "watch the stage in force"),
+        ("lang: en", "--lang ko schedule cron", "utf-8", "적용 중인 스테이지 모니터링"),
+        ("", "schedule cron", "utf-8", "적용 중인 스테이지 모니터링"),
+        ("lang: ko", "schedule cron", "ascii", "watch the stage in force"),
+    ],
+)
+def test_titles_are_in_the_language_of_the_workbook(
+    daily: str, line: str, encoding: str, title: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The call decides, then params/daily.yaml, then the environment; ASCII holds no Hangul."""
+    (tmp_path / "params").mkdir()
+    (tmp_path / "params" / "plan.yaml").write_bytes((ROOT / "params" / "plan.yaml").read_bytes())
+    (tmp_path / "params" / "daily.yaml").write_text(f"{daily}\n", "utf-8")
+    place(tmp_path, ".")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ROLLOUT_LANG", "ko")
+    screen = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", screen)
+    assert main(line.split()) == 0
+    screen.seek(0)
+    assert f"# {title}" in screen.read().splitlines()
+
+
+def test_a_language_that_there_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told with its file."""
+    (tmp_path / "params").mkdir()
+    (tmp_path / "params" / "plan.yaml").write_bytes((ROOT / "params" / "plan.yaml").read_bytes())
+    (tmp_path / "params" / "daily.yaml").write_text("lang: kr\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["schedule", "cron"]) == 2
+    assert "params/daily.yaml: lang is 'kr'; expected 'en' or 'ko'" in capsys.readouterr().err
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

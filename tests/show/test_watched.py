@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
@@ -10,12 +11,14 @@ import pytest
 
 from rolloutlib.plan.params import daily_params
 from rolloutlib.show import watched, watched_days, watched_parts
-from rolloutlib.show.figure import Figure, Figures, Note
+from rolloutlib.show.figure import HALF, Figure, Figures, Note
+from rolloutlib.show.watched_arms import arm_heads, latest
 from rolloutlib.show.watched_record import answered_in
 from rolloutlib.show.watched_summary import summary_text
 from rolloutlib.watch.record import Outcome, decode, encode
+from rolloutlib.words.numbers import show
 from rolloutlib.words.reasons import worded
-from rolloutlib.words.sentences import speaking
+from rolloutlib.words.sentences import say, speaking
 from tests.sample_watch import GAP, sample_watch
 
 if TYPE_CHECKING:
@@ -183,8 +186,62 @@ def test_an_arm_that_has_a_name_is_called_by_it(lang: str) -> None:
             assert "· gpt-5" in text
         for text in (watched.lights(WATCH).text, summary_text(WATCH)):
             assert "· control" not in text
-        alt_text = charts(watched_days.daily_series(named))[0].alt
-    assert "gpt-5" in alt_text
+        days = charts(watched_days.daily_series(named))[0]
+    assert "gpt-5" in days.alt
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_charts_and_their_tooltips_name_arms_as_the_tables_do(lang: str) -> None:
+    """What an arm is, and its own name: in legends, at the pointer, and of signals' bars."""
+    parts = (("violations", "gpt-5", 0.1), ("violations", "old", 0.2))
+    signal = msgspec.structs.replace(WATCH.signals[0], parts=parts)
+    named = msgspec.structs.replace(
+        WATCH, control="old", treatment="gpt-5", series=WATCH.series[:1], signals=(signal,)
+    )
+    with speaking(lang):
+        control, treatment = arm_heads(named)
+        bounded = arm_heads(named, say("Treatment [bounds]"))[1]
+    days = charts(watched_days.daily_series(named, lang))[0]
+    legend = [row["text"] for layer in layers(days, "text") for row in rows_of(days, layer)]
+    assert {f"━ {treatment}", f"┄ {control}"} <= set(legend)
+    tip = layers(days, "point")[-1]["encoding"]["tooltip"]
+    assert [field["title"] for field in tip][2:] == [control, bounded]
+    bars = charts(watched_parts.signal_charts(named, lang))[0]
+    assert [row["kind"] for row in rows_of(bars, layers(bars, "rule")[0])] == [treatment, control]
+    assert f"{treatment}: 10.0%" in bars.alt
+
+
+@pytest.mark.slow
+def test_long_names_lose_their_middle_and_leave_the_value_whole() -> None:
+    """Models and issues differ at their ends; nothing in the picture is wider than its plot."""
+    tag = "issue:parallel_function_checker_no_order:cannot_find_match"
+    line = msgspec.structs.replace(WATCH.series[0], metric=tag)
+    names = ("model-2024-05-13-" * 5 + "a", "model-2024-05-13-" * 5 + "b")
+    named = msgspec.structs.replace(WATCH, control=names[0], treatment=names[1], series=(line,))
+    (chart,), newest = charts(watched_days.daily_series(named)), latest(line)
+    assert newest is not None
+    for drawn in (chart.wide, chart.narrow):
+        heads = [layer for layer in drawn["layer"] if layer["mark"].get("limit") == drawn["width"]]
+        title, light, treatment, control = (
+            drawn["datasets"][layer["data"]["name"]][0]["text"] for layer in heads
+        )
+        assert "…" in title
+        assert title.endswith(f"_match)  {show(newest.treatment, line.measure)}")
+        assert light
+        assert (treatment[-2:], control[-2:]) == ("-b", "-a")
+    pixels = re.search(r'width="(\d+)', chart.svg())
+    assert pixels is not None
+    assert int(pixels[1]) <= HALF
+
+
+def test_a_signal_that_nothing_tells_is_unknown() -> None:
+    """No number is no good news: only what has one, or parts, is told beside no limit."""
+    signal = msgspec.structs.replace(
+        WATCH.signals[0], value=None, lower=None, upper=None, limit=None, beyond=None, parts=()
+    )
+    watch = msgspec.structs.replace(WATCH, signals=(signal,))
+    assert "? unknown" in watched.signal_table(watch).text
+    assert "  - ? D" in summary_text(watch)
 
 
 def test_hostile_names_are_only_shown() -> None:
@@ -203,8 +260,8 @@ def test_a_name_that_svg_cannot_hold_is_drawn_escaped() -> None:
     watch = msgspec.structs.replace(WATCH, treatment="on\x07")
     live = charts(watched_days.daily_series(watch))[0].altair().to_dict()
     texts = [row.get("text") for rows in live["datasets"].values() for row in rows]
-    assert "━ on\\u0007" in texts
-    assert "━ on\x07" not in texts
+    assert "━ Treatment · on\\u0007" in texts
+    assert "━ Treatment · on\x07" not in texts
 
 
 def test_labels_of_parts_and_notes_pass_the_gate_of_charts() -> None:

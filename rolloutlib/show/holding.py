@@ -1,0 +1,112 @@
+"""What holds or refuses a stage, in a few words: limits, checks, and reasons by their codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rolloutlib.judge.record import Verdict
+from rolloutlib.words.sentences import Sentence, say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rolloutlib.judge.record import Review
+    from rolloutlib.reason import Reason
+
+__all__ = ["holding", "refusing"]
+
+MOST: Final = 4  # kinds that are named: the line is read on a phone, and every reason stands below
+# What holds nothing: rows that are left out already, values that the plan tolerates.
+SILENT: Final = ("data.copies", "data.cached", "gate.tolerated", "all.")
+# Whatever reason is about no gate, run, check or finding, as `open_items` has it.
+DATA: Final = "data"
+KINDS: Final = {
+    "look.spent": "look",
+    "gate.unproven": "unproven", "gates.blocked": "unproven", "gates.empty": "empty",
+    "gate.refused": "refused", "gates.silent": "silent", "runs.few": "runs",
+    "segment.": "beside", "issue.": "beside", "issues.": "beside", "drift.": "beside",
+    "risk.": "risk", "check.open": "checks", "checks.open": "checks",
+}  # fmt: skip
+ALONE: Final = {DATA, "look", "runs", "beside", "risk"}
+FORBIDDING: Final = ("beside", "risk")  # what may be a NO_GO where the plan says so
+NAMES: Final = ("gate", "gates", "check", "checks")  # facts that name what a reason is about
+
+
+def holding(reasons: Sequence[Reason]) -> tuple[Sentence, ...]:
+    """Return what is open, the weightiest first; names that two reasons share are one."""
+    names: dict[str, set[object]] = {}
+    for reason in reasons:
+        if not reason.code.startswith(SILENT):
+            names.setdefault(_kind(reason), set()).update(_names(reason))
+    parts = [word(len(names[kind])) for kind, word in WORDS.items() if kind in names]
+    further = len(parts) - MOST
+    return (*parts[:MOST], *((say("and {n} more", n=further),) if further > 0 else ()))
+
+
+def refusing(review: Review) -> tuple[Sentence, ...]:
+    """Return what a NO_GO rests on: broken limits and failed checks, else what the plan forbids."""
+    broken = sum(gate.evidence.verdict is Verdict.FAIL for gate in review.gates)
+    failed = sum(check.holds is False for check in review.checks)
+    parts = (*([_broken(broken)] if broken else ()), *([_failed(failed)] if failed else ()))
+    kinds = [_kind(reason) for reason in review.reasons]
+    beside = [WORDS[kind](kinds.count(kind)) for kind in FORBIDDING if kind in kinds]
+    return parts or tuple(beside) or (say("What the plan forbids was found"),)
+
+
+def _kind(reason: Reason) -> str:
+    return next((kind for code, kind in KINDS.items() if reason.code.startswith(code)), DATA)
+
+
+def _names(reason: Reason) -> list[object]:
+    """Return the gates or checks that a reason names; whatever else counts as itself."""
+    if _kind(reason) in ALONE:
+        return [repr(reason)]
+    facts = (reason.facts[name] for name in NAMES if name in reason.facts)
+    return [repr(name) for fact in facts for name in (fact if isinstance(fact, tuple) else (fact,))]
+
+
+def _broken(n: int) -> Sentence:
+    return say("1 limit is proven broken" if n == 1 else "{n} limits are proven broken", n=n)
+
+
+def _failed(n: int) -> Sentence:
+    return say("1 check failed" if n == 1 else "{n} checks failed", n=n)
+
+
+def _unproven(n: int) -> Sentence:
+    return say("1 gate unproven" if n == 1 else "{n} gates unproven", n=n)
+
+
+def _empty(n: int) -> Sentence:
+    return say("1 gate without data" if n == 1 else "{n} gates without data", n=n)
+
+
+def _refused(n: int) -> Sentence:
+    return say(
+        "the plan's rule missed at 1 gate" if n == 1 else "the plan's rule missed at {n} gates", n=n
+    )
+
+
+def _silent(n: int) -> Sentence:
+    return say(
+        "1 gate silent in the last runs" if n == 1 else "{n} gates silent in the last runs", n=n
+    )
+
+
+def _beside(n: int) -> Sentence:
+    return say("1 finding beside the gates" if n == 1 else "{n} findings beside the gates", n=n)
+
+
+def _risk(n: int) -> Sentence:
+    return say("1 risk that fires" if n == 1 else "{n} risks that fire", n=n)
+
+
+def _checks(n: int) -> Sentence:
+    return say("1 check open" if n == 1 else "{n} checks open", n=n)
+
+
+WORDS: Final[dict[str, Callable[[int], Sentence]]] = {
+    DATA: lambda _: say("data to mend"), "look": lambda _: say("no look left"),
+    "refused": _refused, "beside": _beside, "risk": _risk, "unproven": _unproven, "empty": _empty,
+    "silent": _silent, "runs": lambda _: say("too few runs"), "checks": _checks,
+}  # fmt: skip
