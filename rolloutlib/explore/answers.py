@@ -16,7 +16,7 @@ from rolloutlib.judge.answers import asked_of, flips, pair_of, told_texts, why_n
 from rolloutlib.judge.counting import by_hand
 from rolloutlib.judge.slices import samples_within
 from rolloutlib.measure.behind import groups, singles
-from rolloutlib.measure.moments import latency_expression
+from rolloutlib.measure.expressions import latency_expression
 from rolloutlib.measure.segments import ANY_ISSUE
 from rolloutlib.measure.tags import tag_counts
 from rolloutlib.measure.within import SHORT, sliceable

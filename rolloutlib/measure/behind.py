@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import narwhals as nw
 import pyarrow as pa
 
-from rolloutlib.measure.moments import collect, latency_expression
+from rolloutlib.measure.expressions import latency_expression
+from rolloutlib.measure.moments import collect
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.runs.columns import SCHEMA
 

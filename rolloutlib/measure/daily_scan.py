@@ -10,8 +10,9 @@ import narwhals as nw
 
 from rolloutlib.measure.counts import CLUSTERS, choose_unit, count_samples
 from rolloutlib.measure.days import SUMS, capped, name_of
+from rolloutlib.measure.expressions import metric_expressions
 from rolloutlib.measure.latency import latency_cap
-from rolloutlib.measure.moments import metric_expressions, scan
+from rolloutlib.measure.moments import scan
 from rolloutlib.measure.profiles import slow_limit, strictest
 from rolloutlib.measure.stored import Stored, fits
 from rolloutlib.measure.subject import spelled_as_there

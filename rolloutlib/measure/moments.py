@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+import duckdb
 import numpy as np
 import pyarrow.compute as pc
 
 from rolloutlib.errors import RunsError
-from rolloutlib.plan.metrics import METRICS, metric_record
+from rolloutlib.plan.metrics import metric_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,16 +29,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 __all__ = [
-    "Cells", "Key", "MomentTable", "added", "collect", "key_of", "latency_expression",
-    "metric_expressions", "numbers", "scan",
+    "Cells", "Key", "MomentTable", "added", "collect", "key_of", "numbers", "scan",
 ]  # fmt: skip
-
-DERIVED = (
-    "issue",
-    "any_issue",
-    "latency_ms",
-    "slow",
-)  # the others are columns of the samples as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,44 +192,6 @@ def _stacked(a: Cells, b: Cells) -> Cells:
     )
 
 
-def latency_expression(timeout_cap_ms: float) -> nw.Expr:
-    """Return a sample's latency as it was; a timeout that reports none counts as this long."""
-    import narwhals as nw
-
-    timed_out = (nw.col("status") == "timeout") & nw.col("latency_ms").is_null()
-    return nw.when(timed_out).then(nw.lit(timeout_cap_ms)).otherwise(nw.col("latency_ms"))
-
-
-def metric_expressions(
-    *, timeout_cap_ms: float, slow_above_ms: float, latency_cap_ms: float, tags: Iterable[str],
-    scorers: Iterable[str] = (),
-) -> dict[str, nw.Expr]:  # fmt: skip
-    """Return each metric as a numeric expression over the table of samples.
-
-    Null where the sample does not tell.
-
-    Args:
-        timeout_cap_ms: latency of a timeout that reports none (it is never dropped).
-        slow_above_ms: samples slower than this count as `slow` (the exceedances of the p95 gate).
-        latency_cap_ms: what `latency_ms` counts of a slower sample, so that its mean has bounds
-            which hold; quantiles and curves are drawn from latencies as they were.
-        tags: issue tags; each becomes the metric `issue:<tag>`.
-        scorers: the columns of further scorers, which are called as their metrics are.
-    """
-    import narwhals as nw
-
-    latency = latency_expression(timeout_cap_ms)
-    beyond = latency.is_finite() & (latency > latency_cap_ms)
-    capped = nw.when(beyond).then(nw.lit(latency_cap_ms)).otherwise(latency)
-    plain = (*(name for name in METRICS if name not in DERIVED), *scorers)
-    columns = {name: nw.col(name) for name in plain}
-    issues = {f"issue:{tag}": nw.col("issues").list.contains(tag) for tag in tags}
-    flawed = nw.col("issues").list.len() > 0
-    metrics = columns | issues | {"any_issue": flawed, "latency_ms": capped,
-                                  "slow": latency > slow_above_ms}  # fmt: skip
-    return {name: expression.cast(nw.Float64) for name, expression in metrics.items()}
-
-
 def scan(
     frame: nw.LazyFrame[Any], metrics: Mapping[str, nw.Expr], *, by: Mapping[str, str]
 ) -> MomentTable:
@@ -257,17 +212,28 @@ def scan(
         *(nw.col(column).cast(nw.String).alias(f"k_{key}") for key, column in by.items()),
         *(expression.alias(places[name]) for name, expression in metrics.items()),
     )
+    groups = wide.group_by(*(f"k_{key}" for key in by))
+    try:
+        sums = collect(groups.agg(*_aggregates(places)))
+    except duckdb.OutOfRangeException:  # an infinite value: the means will tell whose
+        sums = collect(groups.agg(*_aggregates(places, finite=True)))
+    cells = {name: _cells(name, place, sums) for name, place in places.items()}
+    keys = {key: key_of(sums[f"k_{key}"]) for key in by}
+    return MomentTable(keys, numbers(sums["rows"]), cells)
+
+
+def _aggregates(places: Mapping[str, str], *, finite: bool = False) -> list[nw.Expr]:
+    """Return how many samples a group has, and how many know each metric, its mean and variance."""
+    import narwhals as nw
+
     aggregates = [nw.len().alias("rows")]
     for name, place in places.items():
         value = nw.col(place)
         aggregates += [value.count().alias(f"{place}_n"), value.mean().alias(f"{place}_mean")]
         if not _binary(name):
-            finite = nw.when(value.is_finite()).then(value)  # some engines refuse others
-            aggregates.append(finite.var(ddof=0).alias(f"{place}_var"))
-    sums = collect(wide.group_by(*(f"k_{key}" for key in by)).agg(*aggregates))
-    cells = {name: _cells(name, place, sums) for name, place in places.items()}
-    keys = {key: key_of(sums[f"k_{key}"]) for key in by}
-    return MomentTable(keys, numbers(sums["rows"]), cells)
+            values = nw.when(value.is_finite()).then(value) if finite else value
+            aggregates.append(values.var(ddof=0).alias(f"{place}_var"))
+    return aggregates
 
 
 def collect(frame: nw.LazyFrame[Any]) -> Any:  # noqa: ANN401 -- pyarrow has no types

@@ -21,14 +21,9 @@ from rolloutlib.measure.counts import (
     run_scale,
     with_different_ids,
 )
+from rolloutlib.measure.expressions import latency_expression, metric_expressions
 from rolloutlib.measure.histograms import Histogram, histogram, merge_histograms
-from rolloutlib.measure.moments import (
-    MomentTable,
-    collect,
-    latency_expression,
-    metric_expressions,
-    scan,
-)
+from rolloutlib.measure.moments import MomentTable, collect, scan
 from rolloutlib.measure.people import People, scan_people
 from rolloutlib.measure.prompts import scan_prompts
 from rolloutlib.measure.subject import (

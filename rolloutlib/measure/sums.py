@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 
 from rolloutlib.measure.counts import CLUSTERS
 from rolloutlib.measure.days import SEPARATOR, SUMS, StoredRun, binary, capped, name_of, sum_file
+from rolloutlib.measure.expressions import latency_expression, metric_expressions
 from rolloutlib.measure.histograms import histogram
 from rolloutlib.measure.latency import latency_cap
-from rolloutlib.measure.moments import latency_expression, metric_expressions, scan
+from rolloutlib.measure.moments import scan
 from rolloutlib.measure.profiles import slow_limit
 from rolloutlib.measure.scan import STEPS, STRATA
 from rolloutlib.measure.shares import COUNTED, counted

@@ -30,7 +30,8 @@ def tag_counts(frame: nw.LazyFrame[Any]) -> dict[tuple[str, str], int]:
     """
     import narwhals as nw
 
-    listed = frame.select("arm", "issues").drop_nulls("issues").group_by("arm", "issues")
+    flawed = frame.select("arm", "issues").filter(nw.col("issues").list.len() > 0)
+    listed = flawed.group_by("arm", "issues")
     counts: dict[tuple[str, str], int] = {}
     for row in collect(listed.agg(nw.len().alias("n"))).to_pylist():
         for tag in {tag for tag in row["issues"] if tag is not None}:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from rolloutlib.measure.averages import RunRow, last_runs, plan_value, run_rows
+from rolloutlib.measure.expressions import latency_expression, metric_expressions
 from rolloutlib.measure.histograms import histogram
-from rolloutlib.measure.moments import latency_expression, metric_expressions, scan
+from rolloutlib.measure.moments import scan
 from rolloutlib.runs import Reported, RunInfo
 from tests.tables import PLAN, frame_of
 

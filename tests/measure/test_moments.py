@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rolloutlib.errors import RunsError
+from rolloutlib.measure.expressions import metric_expressions
 from rolloutlib.measure.histograms import Histogram, histogram, merge_histograms
-from rolloutlib.measure.moments import Cells, MomentTable, metric_expressions, scan
+from rolloutlib.measure.moments import Cells, MomentTable, scan
 from rolloutlib.measure.tags import tag_counts, top_tags
 from tests.tables import frame_of
 

@@ -10,7 +10,8 @@ from statsmodels.stats.multitest import multipletests
 
 from rolloutlib.measure.design import Arms
 from rolloutlib.measure.estimates import Estimate, estimate_gate
-from rolloutlib.measure.moments import MomentTable, metric_expressions, scan
+from rolloutlib.measure.expressions import metric_expressions
+from rolloutlib.measure.moments import MomentTable, scan
 from rolloutlib.measure.segments import issue_rates, segments
 from tests.tables import PLAN, RULES, frame_of
 

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from rolloutlib.errors import PlanError, RunsError
-from rolloutlib.measure.moments import metric_expressions, scan
+from rolloutlib.measure.expressions import metric_expressions
+from rolloutlib.measure.moments import scan
 from rolloutlib.runs import Runs, read_runs, reading
 from rolloutlib.runs.layouts import layout_of
 from rolloutlib.runs.samples import from_runs
