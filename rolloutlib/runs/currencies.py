@@ -9,7 +9,7 @@ several are refused, whether rows, arms or files differ.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rolloutlib.runs.sources import SourceSpec
 
 __all__ = ["Billed", "check_currencies", "currencies_in_json", "currencies_in_rows"]
-__all__ += ["currencies_in_table"]
+__all__ += ["currencies_in_table", "currencies_on_spark"]
 
 Billed = tuple[str, str]  # an arm, or ALL, and a currency of its costs
 ALL: Final = ""  # arms of a file whose column of costs says its currency in its name
@@ -90,18 +90,19 @@ def currencies_in_rows(rows: Iterable[Mapped], spec: SourceSpec, file: str) -> s
         RunsError: no row has what source.yaml calls their currency.
     """
     named = _named(spec)
-    if "cost" not in spec.mapped or (named and not _is_column(spec)):
+    if "cost" not in spec.mapped or (named and not _is_column(spec.currency)):
         return named
     costly = [(row, run.arm) for row, run, sample in rows
               if isinstance(sample.cost, float | int) and sample.cached is not True]  # fmt: skip
+    beside = [] if spec.currency else _beside(spec)
     billed = named
-    is_there = not costly or not _is_column(spec)
+    is_there = not costly or not _is_column(spec.currency)
     for row, arm in costly:
-        for path in _columns(row.cells, spec):
+        for path in (*_columns(row.cells, spec.currency), *beside):
             cell = value_at(row.cells, path, row.root)
             is_there = is_there or cell is not None or path in row.cells
             cells = cell if isinstance(cell, Several) else [cell]
-            billed |= {(arm, currency) for item in cells if (currency := _meant(item, spec))}
+            billed |= {(arm, unit) for item in cells if (unit := _meant(item, spec.currency))}
     if not is_there:
         raise lacking_column("currency", str(spec.currency), file, costly[0][0].cells)
     return billed
@@ -121,15 +122,41 @@ def currencies_in_table(
         spec: which column is which.
     """
     named = _named(spec)
-    if "cost" not in spec.mapped or (named and not _is_column(spec)):
+    if "cost" not in spec.mapped or (named and not _is_column(spec.currency)):
         return named
     billed = named
-    for name in _columns(columns, spec):
+    for name in _columns(columns, spec.currency):
         cell = f"SELECT {LINE} AS line, {column_name(name)} AS cell FROM {relation}"
         rows = connection.execute(f"""SELECT DISTINCT arm, cell FROM ({cell}) JOIN
             (SELECT line, arm FROM {usable} WHERE cost IS NOT NULL)
             USING (line) WHERE cell IS NOT NULL LIMIT {_MOST}""").fetchall()  # fmt: skip
-        billed |= {(arm, currency) for arm, cell in rows if (currency := _meant(cell, spec))}
+        billed |= {(arm, unit) for arm, cell in rows if (unit := _meant(cell, spec.currency))}
+    return billed
+
+
+def currencies_on_spark(table: Any, spec: SourceSpec | None, file: str) -> set[Billed]:  # noqa: ANN401
+    """Return the currencies that a table of samples on Spark tells of its costs.
+
+    Args:
+        table: its rows that are kept, with all columns that they have.
+        spec: what source.yaml says.
+        file: its name.
+
+    Raises:
+        RunsError: it lacks what source.yaml calls their currency.
+    """
+    if "cost" not in table.columns:
+        return set()
+    currency = spec.currency if spec else None
+    billed: set[Billed] = set()
+    for name in _columns(table.columns, currency):
+        if name not in table.columns:
+            raise lacking_column("currency", name, file, table.columns)
+        cell = f"cast(`{name.replace('`', '``')}` AS string) AS cell"
+        costly = table.where("cost IS NOT NULL").selectExpr("arm", cell).where("cell IS NOT NULL")
+        rows = costly.distinct().limit(_MOST).toArrow().to_pylist()
+        cells = [(row["arm"], row["cell"]) for row in rows]
+        billed |= {(arm, unit) for arm, cell in cells if (unit := _meant(cell, currency))}
     return billed
 
 
@@ -172,6 +199,11 @@ def check_currencies(files: Mapping[str, Iterable[Billed]], pair: tuple[str, str
         )  # fmt: skip
 
 
+def _beside(spec: SourceSpec) -> list[str]:
+    """Return where a currency may stand beside a cost inside of a record."""
+    return [f"{path.rpartition('.')[0]}.currency" for path in _paths(spec) if "." in path]
+
+
 def _paths(spec: SourceSpec) -> list[str]:
     """Return where the cost stands, of each arm."""
     sides = (side.mapped.get("cost") for side in spec.sides)
@@ -194,10 +226,12 @@ def _unit(path: str) -> str:
     return " ".join([*codes, *(units & {_CENTS})]) if len(codes) <= 1 else ""
 
 
-def _meant(cell: object, spec: SourceSpec | None = None) -> str:
+def _meant(cell: object, named: str | None = None) -> str:
     """Return the currency that a cell names; one without any, or that nobody filled, has none.
 
-    In the column that source.yaml names every word is one.
+    Args:
+        cell: any cell.
+        named: what source.yaml calls the column of currencies; of such a one every word is one.
     """
     text = "" if cell is None else str(cell).strip()
     plain = folded(text)
@@ -208,27 +242,27 @@ def _meant(cell: object, spec: SourceSpec | None = None) -> str:
     codes = {_CODES[word] for word in map(str.lower, _WORD.findall(text)) if word in _CODES}
     if len(codes) == 1:
         return codes.pop()
-    return plain if spec and _is_column(spec) else ""
+    return plain if _is_column(named) else ""
 
 
-def _is_column(spec: SourceSpec) -> bool:
+def _is_column(named: str | None) -> bool:
     """Whether source.yaml names the column of the currency."""
-    return spec.currency not in {None, NO_COLUMN}
+    return named not in {None, NO_COLUMN}
 
 
-def _columns(names: Iterable[str], spec: SourceSpec) -> list[str]:
-    """Return the columns and paths of currencies; only those of costs, where there are such.
+def _columns(names: Iterable[str], named: str | None) -> list[str]:
+    """Return the columns of currencies; only those of costs, where there are such.
 
-    What source.yaml says goes first; but a column that is called after the cost is always one.
+    Args:
+        names: of all columns.
+        named: what source.yaml calls that of currencies; it goes first, but where that is none, a
+            column that is called after the cost is one all the same.
     """
-    if _is_column(spec):
-        return [str(spec.currency)]
+    if named is not None and _is_column(named):
+        return [named]
     matching = {name: plain for name in names if (plain := _letters(name)) in _COLUMNS}
     of_costs = [name for name, plain in matching.items() if plain.startswith("cost")]
-    if spec.currency == NO_COLUMN:
-        return of_costs
-    beside = [path.rpartition(".")[0] + ".currency" for path in _paths(spec) if "." in path]
-    return [*(of_costs or matching), *beside]
+    return of_costs or ([] if named == NO_COLUMN else [*matching])
 
 
 def _letters(name: str) -> str:
