@@ -3,21 +3,48 @@
 from __future__ import annotations
 
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from pydantic import ValidationError
 
 from rolloutlib.doors.naming import as_time, pattern_of
 from rolloutlib.errors import RunsError
 from rolloutlib.phrase import Phrase, both, phrase
+from rolloutlib.runs.column_spec import ColumnSpec  # noqa: TC001 -- pydantic reads it
 from rolloutlib.runs.ranges import NO_OFFSET, read_time
 from rolloutlib.runs.source_columns import Constants
-from rolloutlib.runs.sources import NAMED
+from rolloutlib.runs.sources import NAMED, SourceSpec
 
 if TYPE_CHECKING:
-    from rolloutlib.runs.sources import SourceSpec
+    from collections.abc import Collection
 
-__all__ = ["source_of"]
+__all__ = ["ComparedSpec", "source_of"]
+
+
+class ComparedSpec(SourceSpec):
+    """How two compared files are read; no source.yaml says that.
+
+    Attributes:
+        apart: arm → its own columns of segments, which the other file calls otherwise.
+        shapes: segments whose cells may be lists or objects, which are their JSON.
+    """
+
+    apart: dict[str, dict[str, ColumnSpec]] = {}  # noqa: RUF012 -- pydantic copies it
+    shapes: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(
+        cls, spec: SourceSpec, apart: dict[str, dict[str, ColumnSpec]], shapes: Collection[str]
+    ) -> Self:
+        """Return the same mapping with these."""
+        fields = {name: getattr(spec, name) for name in SourceSpec.model_fields}
+        told = spec.model_fields_set | {"apart", "shapes"}
+        return cls.model_construct(told, **fields, apart=apart, shapes=frozenset(shapes))
+
+    @property
+    def further_columns(self) -> tuple[ColumnSpec, ...]:
+        """The columns of single arms."""
+        return tuple(column for columns in self.apart.values() for column in columns.values())
 
 
 def source_of(spec: SourceSpec | None, file: str) -> SourceSpec | None:
@@ -42,7 +69,9 @@ def source_of(spec: SourceSpec | None, file: str) -> SourceSpec | None:
             "source.yaml.",
             file=file, field=field, value=repr(fields[str(field)]),
         ) from None  # fmt: skip
-    return spec.model_copy(update={"constants": constants})
+    own = spec.apart.get(str(constants.arm), {}) if isinstance(spec, ComparedSpec) else {}
+    segments = {**spec.segments, **own}
+    return spec.model_copy(update={"constants": constants, "segments": segments})
 
 
 def _told_by_name(spec: SourceSpec, file: str) -> dict[str, object]:
