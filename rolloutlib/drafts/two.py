@@ -9,7 +9,16 @@ from pydantic import ValidationError
 from yaml import safe_dump as dump
 
 from rolloutlib.drafts.drafting import draft
-from rolloutlib.drafts.material import JUDGE, judge_of, named_apart, shared_material, silent
+from rolloutlib.drafts.material import (
+    JUDGES,
+    MATERIAL,
+    TEMPLATES,
+    is_called,
+    judges_of,
+    named_apart,
+    shared_material,
+    silent,
+)
 from rolloutlib.drafts.names import fields_of, folded
 from rolloutlib.drafts.peek import ARMS, flat, peek
 from rolloutlib.errors import PlanError, RunsError, UsageError
@@ -18,7 +27,7 @@ from rolloutlib.phrase import several
 from rolloutlib.plan.strict_yaml import describe, load_yaml
 from rolloutlib.reason import because
 from rolloutlib.runs.column_spec import ColumnSpec, Texts
-from rolloutlib.runs.mappings import ComparedSpec
+from rolloutlib.runs.mappings import PROMPT, ComparedSpec
 from rolloutlib.runs.sources import SourceSpec
 
 if TYPE_CHECKING:
@@ -36,7 +45,6 @@ MODEL: Final = "model"
 CANDIDATE: Final = {"arm": "candidate", "model": MODEL}  # a field by its name → a segment
 _UNENDED: Final = frozenset({"draft.unended", "draft.fewer", "draft.unreported"})
 _BOUNDED: Final = "draft.bounded"
-TEMPLATES: Final = frozenset({"prompt", "instruction", "request", "프롬프트", "지시문"})
 # What a line of source.yaml says of a field beside its column, to be corrected.
 OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "latency_ms": {"unit": "ms"},
@@ -67,17 +75,19 @@ def meaning_of(paths: Sequence[Path], source: Path | None, two: Two | None) -> M
             return Meaning(None)
         raise
     spec, notes = _as_compared(drafted, two), drafted.draft.notes
-    used = {column.column for column in (*spec.beside.values(), *spec.further_columns)}
+    used = tuple(column.column for column in (*spec.beside.values(), *spec.further_columns))
     left = tuple(
         TakenFor("", column, why)
         for column, why in drafted.draft.left.items()
-        if column not in used and why.code not in {*_UNENDED, _BOUNDED}
+        if column not in used
+        and not column.startswith(tuple(f"{outer}." for outer in used))
+        and why.code not in {*_UNENDED, _BOUNDED}
     )
     tool = "" if drafted.draft.tool == TABLE else drafted.draft.tool
     return Meaning(
         spec,
         _unread(drafted),
-        silent={} if two is None else silent(drafted.peek, two, spec.segments),
+        silent={} if two is None else silent(drafted.peek, two, spec.compared),
         guessed=not tool,
         tool=tool,
         taken=_taken(spec, notes),
@@ -211,15 +221,18 @@ def _as_compared(drafted: Drafted, two: Two | None) -> ComparedSpec:
     spec, is_table = drafted.spec, drafted.draft.tool == TABLE
     material = shared_material(drafted) if is_table else {}
     named = material | (_candidates(drafted) if two is not None else {})
+    texts = spec.texts
+    if is_table and texts == Texts():
+        texts = Texts(prompt=_text(drafted, "prompt"), answer=_text(drafted, "answer"))
     apart: dict[str, tuple[str, str]] = {}
     if two is not None and is_table and {*ARMS} == {*spec.arms}:
-        apart = named_apart(drafted, two, {*named, *spec.segments})
-    columns = {name: control for name, (control, _) in apart.items()} | named
+        taken = {*named, *spec.segments, *([PROMPT] if texts.prompt else ())}
+        apart = named_apart(drafted, two, taken)
+    if PROMPT in apart:
+        texts = Texts(prompt=apart[PROMPT][0], answer=texts.answer)
+    columns = {name: control for name, (control, _) in apart.items() if name != PROMPT} | named
     segments = {name: ColumnSpec(column=(column,)) for name, column in columns.items()}
-    changed: dict[str, object] = {"segments": {**spec.segments, **segments}}
-    if is_table and spec.texts == Texts():
-        prompt, answer = (_text(drafted, field) for field in ("prompt", "answer"))
-        changed["texts"] = Texts(prompt=prompt, answer=answer)
+    changed = {"segments": {**spec.segments, **segments}, "texts": texts}
     treatments = {name: ColumnSpec(column=(column,)) for name, (_, column) in apart.items()}
     return ComparedSpec.of(
         spec.model_copy(update=changed), {ARMS[1]: treatments}, {*material, *apart}
@@ -247,11 +260,12 @@ def _candidates(drafted: Drafted) -> dict[str, str]:
     candidates: dict[str, str] = {}
     for column in drafted.peek.columns:
         label = next((CANDIDATE[field] for field, _ in fields_of(column) if field in CANDIDATE), "")
+        if any(is_called(column, MATERIAL[name]) for name in JUDGES):
+            continue
         if label and label not in taken | candidates.keys() and _is_plain(drafted, column):
             candidates[label] = column
-    if JUDGE not in taken and (judge := judge_of(drafted)):
-        candidates[JUDGE] = judge
-    return candidates
+    judges = judges_of(drafted).items()
+    return candidates | {name: column for name, column in judges if name not in taken}
 
 
 def _is_plain(drafted: Drafted, column: str) -> bool:

@@ -52,7 +52,8 @@ WHOSE: Final = frozenset({
     "run_id", "arm", "started_at", "seed", "profile", "sample_id", "prompt_id", "user_id",
     "session_id", "cluster", *MATERIAL,
 })  # fmt: skip
-COPIED: Final = 0.5  # share of equal rows, where nearly every latency is another one
+COPIED: Final = 0.2  # share of equal rows, where nearly every latency is another one
+SOME: Final = 0.02  # the same, as a remark
 NEARLY: Final = 0.9  # where latencies repeat, or as a remark
 # A number and a whole one without zeros in front, which are part of ids.
 NUMBER: Final = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?"
@@ -155,11 +156,14 @@ def copied(runs: Runs, pair: tuple[str, str]) -> Alike:
     share = int(equal or 0) / rows if rows else 0.0
     facts = {"rows": int(equal or 0), "of": rows, "share": share}
     timed = timed_share >= FINE
-    if timed and share >= (COPIED if 2 * different >= FINE else NEARLY):
+    is_fine = timed and 2 * different >= FINE
+    if timed and share >= (COPIED if is_fine else NEARLY):
         return Alike(blocks=(because("pair.copied", **facts),))
     if not timed and share == 1:
         return Alike(blocks=(because("pair.equal", **facts),))
-    return Alike(told=(because("pair.nearly", **facts),) if share >= NEARLY else ())
+    return Alike(
+        told=(because("pair.nearly", **facts),) if share >= (SOME if is_fine else NEARLY) else ()
+    )
 
 
 def like_keys(runs: Runs, pair: tuple[str, str], *, guessed: bool) -> list[Reason]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from pydantic import ValidationError
 
 from rolloutlib.doors.naming import as_time, pattern_of
 from rolloutlib.errors import RunsError
 from rolloutlib.phrase import Phrase, both, phrase
-from rolloutlib.runs.column_spec import ColumnSpec  # noqa: TC001 -- pydantic reads it
+from rolloutlib.runs.column_spec import ColumnSpec, Texts
 from rolloutlib.runs.ranges import NO_OFFSET, read_time
 from rolloutlib.runs.source_columns import Constants
 from rolloutlib.runs.sources import NAMED, SourceSpec
@@ -18,14 +18,18 @@ from rolloutlib.runs.sources import NAMED, SourceSpec
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["ComparedSpec", "source_of"]
+__all__ = ["PROMPT", "ComparedSpec", "source_of"]
+
+
+PROMPT: Final = "prompt"  # the text of what was asked
 
 
 class ComparedSpec(SourceSpec):
     """How two compared files are read; no source.yaml says that.
 
     Attributes:
-        apart: arm → its own columns of segments, which the other file calls otherwise.
+        apart: arm → its own columns of segments, and of the `PROMPT`, which the other file calls
+            otherwise.
         shapes: segments whose cells may be lists or objects, which are their JSON.
     """
 
@@ -40,6 +44,23 @@ class ComparedSpec(SourceSpec):
         fields = {name: getattr(spec, name) for name in SourceSpec.model_fields}
         told = spec.model_fields_set | {"apart", "shapes"}
         return cls.model_construct(told, **fields, apart=apart, shapes=frozenset(shapes))
+
+    def texts_of(self, arm: str) -> Texts:
+        """Return where the texts of an arm stand."""
+        prompt = self.apart.get(arm, {}).get(PROMPT)
+        return (
+            self.texts if prompt is None else Texts(prompt=prompt.column, answer=self.texts.answer)
+        )
+
+    def segments_of(self, arm: str) -> dict[str, ColumnSpec]:
+        """Return where the segments of an arm stand."""
+        own = self.apart.get(arm, {}).items()
+        return {**self.segments, **{name: column for name, column in own if name != PROMPT}}
+
+    @property
+    def compared(self) -> set[str]:
+        """What both files tell, by whatever name."""
+        return {*self.segments} | ({PROMPT} if self.texts.prompt else set())
 
     @property
     def further_columns(self) -> tuple[ColumnSpec, ...]:
@@ -69,9 +90,11 @@ def source_of(spec: SourceSpec | None, file: str) -> SourceSpec | None:
             "source.yaml.",
             file=file, field=field, value=repr(fields[str(field)]),
         ) from None  # fmt: skip
-    own = spec.apart.get(str(constants.arm), {}) if isinstance(spec, ComparedSpec) else {}
-    segments = {**spec.segments, **own}
-    return spec.model_copy(update={"constants": constants, "segments": segments})
+    changed: dict[str, object] = {"constants": constants}
+    if isinstance(spec, ComparedSpec):
+        arm = str(constants.arm)
+        changed |= {"segments": spec.segments_of(arm), "texts": spec.texts_of(arm)}
+    return spec.model_copy(update=changed)
 
 
 def _told_by_name(spec: SourceSpec, file: str) -> dict[str, object]:
