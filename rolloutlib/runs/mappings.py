@@ -42,8 +42,8 @@ class ComparedSpec(SourceSpec):
     ) -> Self:
         """Return the same mapping with these."""
         fields = {name: getattr(spec, name) for name in SourceSpec.model_fields}
-        told = spec.model_fields_set | {"apart", "shapes"}
-        return cls.model_construct(told, **fields, apart=apart, shapes=frozenset(shapes))
+        names = spec.model_fields_set | {"apart", "shapes"}
+        return cls.model_construct(names, **fields, apart=apart, shapes=frozenset(shapes))
 
     def texts_of(self, arm: str) -> Texts:
         """Return where the texts of an arm stand."""
