@@ -72,11 +72,6 @@ TEMPLATES: Final = {
         "{planned_control:,.0f} to {planned_treatment:,.0f} (p = {p:.1g}); if the split was meant, "
         "say so in plan.yaml (allocation)."
     ),
-    "arms.copied": (
-        "{share:.0%} of the rows ({rows:,} of {of:,}) are the same in both arms, the latency "
-        "included: copied, not measured twice, so no gate may pass; take them out, or run both "
-        "arms again."
-    ),
     "look.spent": (
         "This is look {number} of {planned} planned: the error that the stage may make is spent; "
         "plan more looks or bring a new candidate (new by its flags or strategy hash, or where no "
