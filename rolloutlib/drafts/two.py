@@ -9,14 +9,25 @@ from pydantic import ValidationError
 from yaml import safe_dump as dump
 
 from rolloutlib.drafts.drafting import draft
-from rolloutlib.drafts.names import FIELDS, fields_of, folded
-from rolloutlib.drafts.peek import flat, peek
+from rolloutlib.drafts.material import (
+    JUDGES,
+    MATERIAL,
+    TEMPLATES,
+    is_called,
+    judges_of,
+    named_apart,
+    shared_material,
+    silent,
+)
+from rolloutlib.drafts.names import fields_of, folded
+from rolloutlib.drafts.peek import ARMS, flat, peek
 from rolloutlib.errors import PlanError, RunsError, UsageError
 from rolloutlib.judge.pair_record import Meaning, TakenFor
 from rolloutlib.phrase import several
 from rolloutlib.plan.strict_yaml import describe, load_yaml
 from rolloutlib.reason import because
 from rolloutlib.runs.column_spec import ColumnSpec, Texts
+from rolloutlib.runs.mappings import PROMPT, ComparedSpec
 from rolloutlib.runs.sources import SourceSpec
 
 if TYPE_CHECKING:
@@ -24,7 +35,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rolloutlib.drafts.drafting import Drafted
-    from rolloutlib.drafts.peek import Peek
     from rolloutlib.reason import Reason
     from rolloutlib.runs.places import Two
 
@@ -33,30 +43,8 @@ __all__ = ["meaning_of", "source_beside"]
 TABLE: Final = "table"  # the tool of files that no preset knows
 MODEL: Final = "model"
 CANDIDATE: Final = {"arm": "candidate", "model": MODEL}  # a field by its name → a segment
-# What tells the material, by its name in `differs` → the columns that are called so, folded.
-JUDGE: Final = "judge"
-MATERIAL: Final = {
-    JUDGE: ("judge", "judgemodel", "judgename", "judgeid", "grader", "gradermodel", "evaluator",
-              "evaluatormodel", "채점자", "채점모델", "평가모델"),
-    "dataset": ("dataset", "datasetname", "datasetid", "benchmark", "데이터셋"),
-    "dataset_version": ("datasetversion", "datasethash", "datasetrevision", "dataversion",
-                        "데이터셋버전"),
-    "input_hash": ("inputhash", "questionhash", "queryhash", "requesthash"),
-    "expected": ("expected", "expectedoutput", "expectedanswer", "groundtruth", "reference",
-                 "referenceanswer", "gold", "goldanswer", "goldlabel", "targetanswer", "ideal",
-                 "answerkey", "정답", "기대답변"),
-    "task": ("task", "taskname", "과제"),
-    "filter": ("filter", "filtername"),
-    "prompt_version": ("promptversion", "templateversion", "prompthash", "프롬프트버전"),
-    "category": FIELDS["category"],
-    "difficulty": FIELDS["difficulty"],
-    "prompt": FIELDS["prompt"],
-}  # fmt: skip
-# Of these, what has to be the same of each prompt in both files, where tables have it.
-SHOWING: Final = ("dataset", "dataset_version", "input_hash", "expected", "task", "prompt_version")
 _UNENDED: Final = frozenset({"draft.unended", "draft.fewer", "draft.unreported"})
 _BOUNDED: Final = "draft.bounded"
-TEMPLATES: Final = frozenset({"prompt", "instruction", "request", "프롬프트", "지시문"})
 # What a line of source.yaml says of a field beside its column, to be corrected.
 OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "latency_ms": {"unit": "ms"},
@@ -86,19 +74,20 @@ def meaning_of(paths: Sequence[Path], source: Path | None, two: Two | None) -> M
         if _is_engines(paths):
             return Meaning(None)
         raise
-    spec, notes = _as_compared(drafted, one_file=two is None), drafted.draft.notes
-    used = {column.column for column in spec.beside.values()}
+    spec, notes = _as_compared(drafted, two), drafted.draft.notes
+    used = tuple(column.column for column in (*spec.beside.values(), *spec.further_columns))
     left = tuple(
         TakenFor("", column, why)
         for column, why in drafted.draft.left.items()
-        if column not in used and why.code not in {*_UNENDED, _BOUNDED}
+        if column not in used
+        and not column.startswith(tuple(f"{outer}." for outer in used))
+        and why.code not in {*_UNENDED, _BOUNDED}
     )
     tool = "" if drafted.draft.tool == TABLE else drafted.draft.tool
-    silent = _silent(drafted.peek, two) if two is not None else {}
     return Meaning(
         spec,
         _unread(drafted),
-        silent=silent,
+        silent={} if two is None else silent(drafted.peek, two, spec.compared),
         guessed=not tool,
         tool=tool,
         taken=_taken(spec, notes),
@@ -200,22 +189,6 @@ def _unread(drafted: Drafted) -> tuple[Reason, ...]:
     return (*named, *unended, *bounded)
 
 
-def _silent(peeked: Peek, two: Two) -> dict[str, Reason]:
-    """Return what one arm alone tells of the material, so that nobody can compare it."""
-    columns_of = [{c for file in peeked.files if file.name in names for c in file.columns}
-            for names in two.names]  # fmt: skip
-    silent: dict[str, Reason] = {}
-    for name, spellings in MATERIAL.items():
-        of_arms = [sorted(c for c in columns if folded(c.rpartition(".")[2]) in spellings)
-                   for columns in columns_of]  # fmt: skip
-        apart = name in SHOWING and not {*of_arms[0]} & {*of_arms[1]}  # or each names it otherwise
-        if bool(of_arms[0]) is not bool(of_arms[1]) or (of_arms[0] and apart):
-            arm = "treatment" if of_arms[0] else "control"
-            silent[name] = because("material.one_file", column=(of_arms[0] or of_arms[1])[0],
-                                  named=name, arm=arm)  # fmt: skip
-    return silent
-
-
 def _line(field: str, column: str) -> str:
     """Return the line of source.yaml that says what a column is, with the key to be corrected."""
     entry: dict[str, Any] = {"column": column, **OPTIONS.get(field, {})}
@@ -240,20 +213,30 @@ def _asked(spec: SourceSpec, notes: Mapping[str, Reason]) -> tuple[Reason, ...]:
     )
 
 
-def _as_compared(drafted: Drafted, *, one_file: bool) -> SourceSpec:
+def _as_compared(drafted: Drafted, two: Two | None) -> ComparedSpec:
     """Return a draft with what tells two files apart: who is evaluated, what was asked, answered.
 
     No comparison shows that; a review that shows it has to be told so by a person.
     """
-    spec = drafted.spec
-    named = {} if one_file else _candidates(drafted)
-    named = _material(drafted) | named
-    segments = {name: ColumnSpec(column=(column,)) for name, column in named.items()}
-    changed: dict[str, object] = {"segments": {**spec.segments, **segments}}
-    if drafted.draft.tool == TABLE and spec.texts == Texts():
-        prompt, answer = (_text(drafted, field) for field in ("prompt", "answer"))
-        changed["texts"] = Texts(prompt=prompt, answer=answer)
-    return spec.model_copy(update=changed)
+    spec, is_table = drafted.spec, drafted.draft.tool == TABLE
+    material = shared_material(drafted) if is_table else {}
+    named = material | (_candidates(drafted) if two is not None else {})
+    texts = spec.texts
+    if is_table and texts == Texts():
+        texts = Texts(prompt=_text(drafted, "prompt"), answer=_text(drafted, "answer"))
+    apart: dict[str, tuple[str, str]] = {}
+    if two is not None and is_table and {*ARMS} == {*spec.arms}:
+        taken = {*named, *spec.segments, *([PROMPT] if texts.prompt else ())}
+        apart = named_apart(drafted, two, taken)
+    if PROMPT in apart:
+        texts = Texts(prompt=apart[PROMPT][0], answer=texts.answer)
+    columns = {name: control for name, (control, _) in apart.items() if name != PROMPT} | named
+    segments = {name: ColumnSpec(column=(column,)) for name, column in columns.items()}
+    changed = {"segments": {**spec.segments, **segments}, "texts": texts}
+    treatments = {name: ColumnSpec(column=(column,)) for name, (_, column) in apart.items()}
+    return ComparedSpec.of(
+        spec.model_copy(update=changed), {ARMS[1]: treatments}, {*material, *apart}
+    )
 
 
 def _text(drafted: Drafted, field: str) -> str | None:
@@ -277,42 +260,12 @@ def _candidates(drafted: Drafted) -> dict[str, str]:
     candidates: dict[str, str] = {}
     for column in drafted.peek.columns:
         label = next((CANDIDATE[field] for field, _ in fields_of(column) if field in CANDIDATE), "")
+        if any(is_called(column, MATERIAL[name]) for name in JUDGES):
+            continue
         if label and label not in taken | candidates.keys() and _is_plain(drafted, column):
             candidates[label] = column
-    if JUDGE not in taken and (judge := _judge(drafted)):
-        candidates[JUDGE] = judge
-    return candidates
-
-
-def _material(drafted: Drafted) -> dict[str, str]:
-    """Return the columns that show whether both ran the same prompts, by the segment that they are.
-
-    One id may be of another prompt in each file: another version of the data set, another order.
-    """
-    if drafted.draft.tool != TABLE:
-        return {}
-    names = {spelling: name for name in SHOWING for spelling in MATERIAL[name]}
-    taken = {column for columns in drafted.spec.named_columns.values() for column in columns}
-    taken |= {segment.column for segment in drafted.spec.segments.values()}
-    shared = [column for column in drafted.peek.columns if column not in taken
-              and all(column in file.columns for file in drafted.peek.files)]  # fmt: skip
-    material: dict[str, str] = {}
-    for column in shared:
-        name = names.get(folded(column.rpartition(".")[2]))
-        if name and name not in drafted.spec.segments and _is_plain(drafted, column):
-            material.setdefault(name, column)
-    return material
-
-
-def _judge(drafted: Drafted) -> str | None:
-    """Return the column that names who judged: one name a file, or it may hold verdicts."""
-    files = [file for file in drafted.peek.files if file.records]
-    for column in files[0].columns if files else ():
-        if folded(column.rpartition(".")[2]) in MATERIAL[JUDGE] and _is_plain(drafted, column):
-            judges = [{flat(record).get(column) for record in file.records} for file in files]
-            if all(len(names) == 1 and None not in names for names in judges):
-                return column
-    return None
+    judges = judges_of(drafted).items()
+    return candidates | {name: column for name, column in judges if name not in taken}
 
 
 def _is_plain(drafted: Drafted, column: str) -> bool:

@@ -18,6 +18,7 @@ from rolloutlib.measure.counts import run_scale
 from rolloutlib.measure.design import metric_of, read_design
 from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.profiles import profiles_of, slow_limit, strictest
+from rolloutlib.measure.same import copied_arms
 from rolloutlib.measure.subject import wanted_of
 from rolloutlib.phrase import phrase
 from rolloutlib.runs.currencies import check_currencies
@@ -107,9 +108,10 @@ def compare(
         unplanned = configuration.unplanned(plan, params.stage, runs, summaries)
         return Configured(unplanned, frozenset(configuration.steered(plan, summaries)))
 
+    pair = params.control, params.treatment
     question = Asked(
-        (params.control, params.treatment), configured, params.profile, params.adjust,
-        plan.stages[params.stage].allocation, set_aside=validity.set_aside(runs, params),
+        pair, configured, params.profile, params.adjust, plan.stages[params.stage].allocation,
+        blocks=copied_arms(runs, pair), set_aside=validity.set_aside(runs, params),
     )  # fmt: skip
     return compare_arms(plan, question, runs, measuring, look, fixed=fixed)
 

@@ -9,16 +9,17 @@ several are refused, whether rows, arms or files differ.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from rolloutlib.doors.paths import value_at
+from rolloutlib.doors.paths import Several, value_at
 from rolloutlib.errors import RunsError
 from rolloutlib.phrase import several
 from rolloutlib.runs.casts import LINE, column_name
-from rolloutlib.runs.picked import as_one
+from rolloutlib.runs.layouts import lacking_column
 from rolloutlib.runs.spellings import NOTHING, folded
+from rolloutlib.runs.wrapping import NO_COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from rolloutlib.runs.sources import SourceSpec
 
 __all__ = ["Billed", "check_currencies", "currencies_in_json", "currencies_in_rows"]
-__all__ += ["currencies_in_table"]
+__all__ += ["currencies_in_table", "currencies_on_spark"]
 
 Billed = tuple[str, str]  # an arm, or ALL, and a currency of its costs
 ALL: Final = ""  # arms of a file whose column of costs says its currency in its name
@@ -82,18 +83,28 @@ class _Run(msgspec.Struct):
 _RUN = msgspec.json.Decoder(_Run)
 
 
-def currencies_in_rows(rows: Iterable[Mapped], spec: SourceSpec) -> set[Billed]:
-    """Return the currencies that kept rows of a flat table tell of their costs."""
+def currencies_in_rows(rows: Iterable[Mapped], spec: SourceSpec, file: str) -> set[Billed]:
+    """Return the currencies that kept rows of a flat table tell of their costs.
+
+    Raises:
+        RunsError: no row has what source.yaml calls their currency.
+    """
     named = _named(spec)
-    if "cost" not in spec.mapped or named:
+    if "cost" not in spec.mapped or (named and not _is_column(spec.currency)):
         return named
-    beside = [path.rpartition(".")[0] + ".currency" for path in _paths(spec) if "." in path]
-    billed: set[Billed] = set()
-    for row, run, sample in rows:
-        if isinstance(sample.cost, float | int) and sample.cached is not True:
-            paths = (*_columns(row.cells), *beside)
-            cells = (as_one(value_at(row.cells, path, row.root), path) for path in paths)
-            billed |= {(run.arm, currency) for currency in map(_meant, cells) if currency}
+    costly = [(row, run.arm) for row, run, sample in rows
+              if isinstance(sample.cost, float | int) and sample.cached is not True]  # fmt: skip
+    beside = [] if spec.currency else _beside(spec)
+    billed = named
+    is_there = not costly or not _is_column(spec.currency)
+    for row, arm in costly:
+        for path in (*_columns(row.cells, spec.currency), *beside):
+            cell = value_at(row.cells, path, row.root)
+            is_there = is_there or cell is not None or path in row.cells
+            cells = cell if isinstance(cell, Several) else [cell]
+            billed |= {(arm, unit) for item in cells if (unit := _meant(item, spec.currency))}
+    if not is_there:
+        raise lacking_column("currency", str(spec.currency), file, costly[0][0].cells)
     return billed
 
 
@@ -111,15 +122,41 @@ def currencies_in_table(
         spec: which column is which.
     """
     named = _named(spec)
-    if "cost" not in spec.mapped or named:
+    if "cost" not in spec.mapped or (named and not _is_column(spec.currency)):
         return named
-    billed: set[Billed] = set()
-    for name in _columns(columns):
+    billed = named
+    for name in _columns(columns, spec.currency):
         cell = f"SELECT {LINE} AS line, {column_name(name)} AS cell FROM {relation}"
         rows = connection.execute(f"""SELECT DISTINCT arm, cell FROM ({cell}) JOIN
             (SELECT line, arm FROM {usable} WHERE cost IS NOT NULL)
             USING (line) WHERE cell IS NOT NULL LIMIT {_MOST}""").fetchall()  # fmt: skip
-        billed |= {(arm, currency) for arm, cell in rows if (currency := _meant(cell))}
+        billed |= {(arm, unit) for arm, cell in rows if (unit := _meant(cell, spec.currency))}
+    return billed
+
+
+def currencies_on_spark(table: Any, spec: SourceSpec | None, file: str) -> set[Billed]:  # noqa: ANN401
+    """Return the currencies that a table of samples on Spark tells of its costs.
+
+    Args:
+        table: its rows that are kept, with all columns that they have.
+        spec: what source.yaml says.
+        file: its name.
+
+    Raises:
+        RunsError: it lacks what source.yaml calls their currency.
+    """
+    if "cost" not in table.columns:
+        return set()
+    currency = spec.currency if spec else None
+    billed: set[Billed] = set()
+    for name in _columns(table.columns, currency):
+        if name not in table.columns:
+            raise lacking_column("currency", name, file, table.columns)
+        cell = f"cast(`{name.replace('`', '``')}` AS string) AS cell"
+        costly = table.where("cost IS NOT NULL").selectExpr("arm", cell).where("cell IS NOT NULL")
+        rows = costly.distinct().limit(_MOST).toArrow().to_pylist()
+        cells = [(row["arm"], row["cell"]) for row in rows]
+        billed |= {(arm, unit) for arm, cell in cells if (unit := _meant(cell, currency))}
     return billed
 
 
@@ -155,9 +192,16 @@ def check_currencies(files: Mapping[str, Iterable[Billed]], pair: tuple[str, str
         raise RunsError(
             "the costs are in several currencies: {names}; a sum or a difference of them says "
             "nothing. Write them in one currency and say it in the column's name (cost_usd), "
-            "choose the rows of one (where in source.yaml), or leave cost out there.",
+            "choose the rows of one (where in source.yaml), or leave cost out there. If these "
+            "are what the data are about, and not what costs are in, add the line currency: none "
+            "to source.yaml (or, for currency: COLUMN, the column that says what costs are in).",
             names=several(named),
         )  # fmt: skip
+
+
+def _beside(spec: SourceSpec) -> list[str]:
+    """Return where a currency may stand beside a cost inside of a record."""
+    return [f"{path.rpartition('.')[0]}.currency" for path in _paths(spec) if "." in path]
 
 
 def _paths(spec: SourceSpec) -> list[str]:
@@ -182,8 +226,13 @@ def _unit(path: str) -> str:
     return " ".join([*codes, *(units & {_CENTS})]) if len(codes) <= 1 else ""
 
 
-def _meant(cell: object) -> str:
-    """Return the currency that a cell names; one without any, or that nobody filled, has none."""
+def _meant(cell: object, named: str | None = None) -> str:
+    """Return the currency that a cell names; one without any, or that nobody filled, has none.
+
+    Args:
+        cell: any cell.
+        named: what source.yaml calls the column of currencies; of such a one every word is one.
+    """
     text = "" if cell is None else str(cell).strip()
     plain = folded(text)
     if plain in _NO_CURRENCY:
@@ -191,13 +240,29 @@ def _meant(cell: object) -> str:
     if plain in _CELLS or _CODE.fullmatch(text):
         return _CELLS.get(plain, text)
     codes = {_CODES[word] for word in map(str.lower, _WORD.findall(text)) if word in _CODES}
-    return codes.pop() if len(codes) == 1 else ""
+    if len(codes) == 1:
+        return codes.pop()
+    return plain if _is_column(named) else ""
 
 
-def _columns(names: Iterable[str]) -> list[str]:
-    """Return the columns of currencies; only those of costs, where there are such."""
+def _is_column(named: str | None) -> bool:
+    """Whether source.yaml names the column of the currency."""
+    return named not in {None, NO_COLUMN}
+
+
+def _columns(names: Iterable[str], named: str | None) -> list[str]:
+    """Return the columns of currencies; only those of costs, where there are such.
+
+    Args:
+        names: of all columns.
+        named: what source.yaml calls that of currencies; it goes first, but where that is none, a
+            column that is called after the cost is one all the same.
+    """
+    if named is not None and _is_column(named):
+        return [named]
     matching = {name: plain for name in names if (plain := _letters(name)) in _COLUMNS}
-    return [name for name, plain in matching.items() if plain.startswith("cost")] or [*matching]
+    of_costs = [name for name, plain in matching.items() if plain.startswith("cost")]
+    return of_costs or ([] if named == NO_COLUMN else [*matching])
 
 
 def _letters(name: str) -> str:

@@ -23,6 +23,7 @@ from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
 from rolloutlib.phrase import Phrase, foreign, phrase
 from rolloutlib.runs.account import later_rows
 from rolloutlib.runs.columns import LATER, SCHEMA, STATUSES
+from rolloutlib.runs.currencies import currencies_on_spark
 from rolloutlib.runs.doubts import by_metric, doubts_on_spark
 from rolloutlib.runs.further import is_scorer
 from rolloutlib.runs.quarantine import InputFile
@@ -31,6 +32,7 @@ from rolloutlib.runs.reading import Runs
 from rolloutlib.runs.run_info import RunInfo
 from rolloutlib.runs.samples import Samples, by_time
 from rolloutlib.runs.sources import load_source
+from rolloutlib.runs.spark_rows import cached_rows, uncached, until
 from rolloutlib.runs.spark_samples import samples_on_spark
 from rolloutlib.runs.tags import one_spelling_on_spark
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from rolloutlib.runs.currencies import Billed
     from rolloutlib.runs.sources import SourceSpec
 
 PATIENCE = 10.0  # seconds for an engine's host to take a connection
@@ -121,6 +124,7 @@ class _Table(NamedTuple):
         infos: their runs.
         later: the rows that started after the review's moment, by arm and run.
         cached: the rows whose answers came from a cache, by arm; they are left out.
+        billed: the currencies that the others tell of their costs.
         spec: what source.yaml says.
     """
 
@@ -128,6 +132,7 @@ class _Table(NamedTuple):
     infos: list[RunInfo]
     later: dict[tuple[str, str], int]
     cached: dict[str, int]
+    billed: set[Billed]
     spec: SourceSpec | None
 
 
@@ -139,9 +144,11 @@ def _table(engine: str, path: Path, as_of: datetime | None) -> _Table:
         table = session.read.option("pathGlobFilter", "*.parquet").parquet(str(path))
         samples = samples_on_spark(table, path, spec)
         spelled = nw.from_native(one_spelling_on_spark(nw.to_native(samples.frame())))
-        lazy, later = _until(spelled, as_of)
+        lazy, later = until(spelled, as_of)
         infos = _runs_in(nw.to_native(lazy), path, latest_start(as_of))
-        return _Table(replace(samples, lazy=lazy), infos, later, _cached(table), spec)
+        measured = until(nw.from_native(uncached(table)), as_of)[0]
+        billed = currencies_on_spark(nw.to_native(measured), spec, path.name)
+        return _Table(replace(samples, lazy=lazy), infos, later, cached_rows(table), billed, spec)
     except (RunsError, UsageError):
         raise
     except Exception as error:
@@ -153,7 +160,7 @@ def _table(engine: str, path: Path, as_of: datetime | None) -> _Table:
 
 
 def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Samples]:
-    samples, infos, later, cached, spec = _table(engine, path, as_of)
+    samples, infos, later, cached, billed, spec = _table(engine, path, as_of)
     names = {(info.arm, info.run_id) for info in infos}
     after = later.keys() - names
     if not infos:
@@ -169,6 +176,7 @@ def _open(engine: str, path: Path, as_of: datetime | None) -> tuple[Runs, Sample
         native, samples.runs, (_account(engine, path, samples, later, cached),), (), 0, len(after),
         notes, doubts=by_metric(doubts_on_spark(native, spec)), extras=samples.extras,
         texts=samples.texts, copies=cached, cached=cached,
+        currencies={path.name: sorted(billed)},
     )  # fmt: skip
     return runs, samples
 
@@ -182,25 +190,6 @@ def _account(
     left, copies = sum(info.n for info in samples.runs), sum(cached.values())
     aside, dialect = sum(later.values()), f"samples, by {engine}"
     return InputFile(path.name, content, dialect, left + copies, left, 0, aside, copies)
-
-
-def _cached(table: Any) -> dict[str, int]:  # noqa: ANN401
-    """Count the rows whose answers came from a cache, by arm; they are left out."""
-    if "cached" not in table.columns:
-        return {}
-    counts = table.where("cached").groupBy("arm").count().toArrow().to_pylist()
-    return {row["arm"]: row["count"] for row in sorted(counts, key=lambda row: row["arm"])}
-
-
-def _until(lazy: Any, as_of: datetime | None) -> tuple[Any, dict[tuple[str, str], int]]:  # noqa: ANN401
-    """Leave out the rows that started later; count them by arm and run."""
-    if as_of is None:
-        return lazy, {}
-    table = nw.to_native(lazy)
-    moment = f"TIMESTAMP '{as_of.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'"  # its session is in UTC
-    counts = table.where(f"started_at > {moment}").groupBy("arm", "run_id").count().toArrow()
-    later = {(row["arm"], row["run_id"]): row["count"] for row in counts.to_pylist()}
-    return nw.from_native(table.where(f"started_at IS NULL OR started_at <= {moment}")), later
 
 
 def spark_session(engine: str) -> Any:  # noqa: ANN401 -- an extra's type
@@ -297,7 +286,8 @@ def _runs_in(table: Any, path: Path, latest: datetime) -> list[RunInfo]:  # noqa
     rules += [(_between(name, low, high), f"NOT `{name}` BETWEEN {low!r} AND {high!r}")
               for name in filter(is_scorer, table.columns)]  # fmt: skip
     wrong = [f"count_if({sql}) AS wrong_{place}" for place, (_, sql) in enumerate(rules)]
-    expressions = [functions.expr(sql) for sql in (*_RUN_SQL, *wrong)]
+    ids = "count(DISTINCT sample_id) AS ids"
+    expressions = [functions.expr(sql) for sql in (*_RUN_SQL, ids, *wrong)]
     infos: list[RunInfo] = []
     for row in table.groupBy("arm", "run_id").agg(*expressions).toArrow().to_pylist():
         counts = [row.pop(f"wrong_{place}") for place in range(len(rules))]
@@ -311,5 +301,11 @@ def _runs_in(table: Any, path: Path, latest: datetime) -> list[RunInfo]:  # noqa
                     "{path}: run {run!r} has {n} rows that are no samples; expected {due}",
                     path=path, run=row["run_id"], n=rows, due=expectation,
                 )  # fmt: skip
+        if repeated := row["n"] - row.pop("ids"):
+            raise RunsError(
+                "{path}: run {run!r} has {n} rows whose sample_id another row has; expected each "
+                "id once in a run, so that nobody takes copies for samples",
+                path=path, run=row["run_id"], n=repeated,
+            )  # fmt: skip
         infos.append(RunInfo(**row, stage=None, reported=None, file=path.name, line=0))
     return infos

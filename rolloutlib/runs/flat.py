@@ -136,7 +136,7 @@ def read_flat(
     account = read, groups.copies, unknown, groups.cached, tuple(reasons)
     return FlatRuns(
         sides[0].spec, groups.runs, bad + groups.bad, *account,
-        currencies=currencies_in_rows(mapped, spec), invented=invented,
+        currencies=currencies_in_rows(mapped, spec, file.name), invented=invented,
     )  # fmt: skip
 
 
@@ -212,7 +212,8 @@ def needs_rows(file: RunFile, data: bytes, columns: Collection[str], spec: Sourc
         or not all(c.is_plain for c in mapped.values())
     ):
         return True
-    if any(is_path(column.column) and column.column not in columns for column in mapped.values()):
+    named = [*(column.column for column in mapped.values()), spec.currency or ""]
+    if any(is_path(name) and name not in columns for name in named):
         return True
     if spec.escape is not None and spec.escape.encode() in data:
         return True

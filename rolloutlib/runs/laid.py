@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from rolloutlib.plan.metrics import SCORER
 from rolloutlib.runs.cells import cell_reader
 from rolloutlib.runs.columns import TEXTS
 from rolloutlib.runs.further import is_scorer, label, text
-from rolloutlib.runs.picked import cell_of
+from rolloutlib.runs.mappings import ComparedSpec
+from rolloutlib.runs.picked import as_json, cell_of
 from rolloutlib.runs.ranges import ON_SCALE
 from rolloutlib.runs.spellings import Nothing
 
@@ -28,6 +29,7 @@ class Beside:
         """Prepare the readers of the columns that source.yaml names."""
         plain = {name: column for name, column in spec.beside.items() if not is_scorer(name)}
         self.columns = [(name, column, Nothing(column.none)) for name, column in plain.items()]
+        self.shapes = spec.shapes if isinstance(spec, ComparedSpec) else frozenset[str]()
         self.scorers = [
             (name, column, cell_reader(name, column, spec)) for name, column in spec.scorers.items()
         ]
@@ -44,6 +46,8 @@ class Beside:
                 continue
             if name in _KEYS:
                 values[_KEYS[name]] = text(cell)
+            elif name in self.shapes and isinstance(cell, dict | list):
+                labels[name] = as_json(_plain(cast("object", cell)))
             elif (written := label(cell)) is not None:
                 labels[name] = written
                 if not isinstance(written, str):
@@ -64,3 +68,15 @@ class Beside:
         if scores:
             values["scores"] = scores
         return None
+
+
+def _plain(value: object) -> object:
+    """Return a list or object without what two programs write differently: 4.0, blanks around."""
+    if isinstance(value, list):
+        return [_plain(item) for item in cast("list[object]", value)]
+    if isinstance(value, dict):
+        entries = cast("dict[str, object]", value).items()
+        return {key: _plain(item) for key, item in entries}
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value.strip() if isinstance(value, str) else value

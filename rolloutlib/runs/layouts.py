@@ -12,6 +12,7 @@ from rolloutlib.reason import Reason, because
 from rolloutlib.runs.failures import ABSENT
 from rolloutlib.runs.picked import cell_of
 from rolloutlib.runs.source_columns import UNITS_OF_ITEMS
+from rolloutlib.runs.wrapping import NO_COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -114,8 +115,11 @@ def check_columns(file: RunFile, columns: Collection[str] | None, spec: SourceSp
     What a path leads to is known when all rows are there; in a CSV it leads into a column.
     """
     check_layout(file.name, columns or (), spec)
-    for name, column in (spec.columns.mapped | spec.beside).items():
-        paths = (*column.paths, *((column.since,) if column.since else ()))
+    mapped = (spec.columns.mapped | spec.beside).items()
+    named = {name: (*column.paths, *filter(None, [column.since])) for name, column in mapped}
+    if spec.currency not in {None, NO_COLUMN} and "cost" in named:
+        named["currency"] = (str(spec.currency),)
+    for name, paths in named.items():
         for path in paths if columns is not None else ():
             nested = is_path(path) and (file.kind != ".csv" or _first(path, columns or ()))
             if not nested and path not in (columns or ()):

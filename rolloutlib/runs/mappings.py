@@ -3,21 +3,69 @@
 from __future__ import annotations
 
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Self
 
 from pydantic import ValidationError
 
 from rolloutlib.doors.naming import as_time, pattern_of
 from rolloutlib.errors import RunsError
 from rolloutlib.phrase import Phrase, both, phrase
+from rolloutlib.runs.column_spec import ColumnSpec, Texts
 from rolloutlib.runs.ranges import NO_OFFSET, read_time
 from rolloutlib.runs.source_columns import Constants
-from rolloutlib.runs.sources import NAMED
+from rolloutlib.runs.sources import NAMED, SourceSpec
 
 if TYPE_CHECKING:
-    from rolloutlib.runs.sources import SourceSpec
+    from collections.abc import Collection
 
-__all__ = ["source_of"]
+__all__ = ["PROMPT", "ComparedSpec", "source_of"]
+
+
+PROMPT: Final = "prompt"  # the text of what was asked
+
+
+class ComparedSpec(SourceSpec):
+    """How two compared files are read; no source.yaml says that.
+
+    Attributes:
+        apart: arm → its own columns of segments, and of the `PROMPT`, which the other file calls
+            otherwise.
+        shapes: segments whose cells may be lists or objects, which are their JSON.
+    """
+
+    apart: dict[str, dict[str, ColumnSpec]] = {}  # noqa: RUF012 -- pydantic copies it
+    shapes: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(
+        cls, spec: SourceSpec, apart: dict[str, dict[str, ColumnSpec]], shapes: Collection[str]
+    ) -> Self:
+        """Return the same mapping with these."""
+        fields = {name: getattr(spec, name) for name in SourceSpec.model_fields}
+        names = spec.model_fields_set | {"apart", "shapes"}
+        return cls.model_construct(names, **fields, apart=apart, shapes=frozenset(shapes))
+
+    def texts_of(self, arm: str) -> Texts:
+        """Return where the texts of an arm stand."""
+        prompt = self.apart.get(arm, {}).get(PROMPT)
+        return (
+            self.texts if prompt is None else Texts(prompt=prompt.column, answer=self.texts.answer)
+        )
+
+    def segments_of(self, arm: str) -> dict[str, ColumnSpec]:
+        """Return where the segments of an arm stand."""
+        own = self.apart.get(arm, {}).items()
+        return {**self.segments, **{name: column for name, column in own if name != PROMPT}}
+
+    @property
+    def compared(self) -> set[str]:
+        """What both files tell, by whatever name."""
+        return {*self.segments} | ({PROMPT} if self.texts.prompt else set())
+
+    @property
+    def further_columns(self) -> tuple[ColumnSpec, ...]:
+        """The columns of single arms."""
+        return tuple(column for columns in self.apart.values() for column in columns.values())
 
 
 def source_of(spec: SourceSpec | None, file: str) -> SourceSpec | None:
@@ -42,7 +90,11 @@ def source_of(spec: SourceSpec | None, file: str) -> SourceSpec | None:
             "source.yaml.",
             file=file, field=field, value=repr(fields[str(field)]),
         ) from None  # fmt: skip
-    return spec.model_copy(update={"constants": constants})
+    changed: dict[str, object] = {"constants": constants}
+    if isinstance(spec, ComparedSpec):
+        arm = str(constants.arm)
+        changed |= {"segments": spec.segments_of(arm), "texts": spec.texts_of(arm)}
+    return spec.model_copy(update=changed)
 
 
 def _told_by_name(spec: SourceSpec, file: str) -> dict[str, object]:

@@ -36,6 +36,7 @@ express is null too. A source of scores alone needs no status: its outcomes are 
                                {control: {score: score_a}, treatment: {score: score_b}}
     escape                     "\\" where a CSV writes \" for a quote inside quotes
     timezone                   of times that are written without an offset
+    currency                   the column of the costs' currency, or none: no column tells it
     encoding, delimiter, decimal, sheet   how a file is written: cp949, ";", ",", Results
     envelopes                  {unit: ms, scale: [0, 10]}: the engine's own runs are in these
 """

@@ -1,16 +1,18 @@
-"""What source.yaml says of how files are written, and what their doors need to know of it."""
+"""What source.yaml says of files as a whole: how they are written, and in which currency."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from rolloutlib.doors.encodings import is_text_encoding
 from rolloutlib.phrase import phrase
 from rolloutlib.plan.gates import Model
 
-__all__ = ["Wrapping"]
+__all__ = ["NO_COLUMN", "Wrapping"]
+
+NO_COLUMN: Final = "none"  # as a currency: no column tells what costs are in
 
 
 def _tab(value: object) -> object:
@@ -18,7 +20,7 @@ def _tab(value: object) -> object:
 
 
 class Wrapping(Model):
-    """The keys of source.yaml that say how files are written.
+    """The keys of source.yaml that are about no single field.
 
     They hold for tables with our own names, too, and may stand there alone.
 
@@ -28,6 +30,7 @@ class Wrapping(Model):
         decimal: the decimal mark of numbers that are written as text.
         sheet: which sheet of a workbook.
         timezone: of times that are written without an offset.
+        currency: the column that tells the currency of the costs; `none` where no column does.
     """
 
     encoding: str | None = None
@@ -35,6 +38,7 @@ class Wrapping(Model):
     decimal: Literal[",", "."] | None = None
     sheet: str | None = None
     timezone: str | None = None
+    currency: Annotated[str, Field(min_length=1)] | None = None
 
     @field_validator("encoding")
     @classmethod

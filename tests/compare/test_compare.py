@@ -589,8 +589,48 @@ def test_one_thing_in_two_spellings_is_one(
     assert why["facts"]["prompts"] == unlike * why["facts"]["of"]
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("expected", ["4", "so", "7"]), ("ground_truth", ["4.0 ", "so", "7"])),
+        (("gold", ["4"]), ("reference_answer", ["5"])),
+        (("dataset_version", ["1.1"]), ("data_version", ["1.10"])),
+        (("judge", ["x"]), ("grader", ["y"])),
+        (("judge", ["x"]), ("grader", ["x"])),
+    ],
+)
 @pytest.mark.usefixtures("empty")
-def test_expected_answers_under_two_names_are_told() -> None:
-    """Nobody compares columns of two names, and the page says so."""
-    _, review = compared(told("expected", 1, ["a"]), told("ground_truth", 2, ["b"]))
-    assert "material.one_file" in {why["code"] for why in review["warnings"]}
+def test_what_each_file_calls_otherwise_is_compared(
+    first: tuple[str, list[str]], second: tuple[str, list[str]]
+) -> None:
+    """Expected answers that differ hold, whatever their columns are called; equal ones pass."""
+    (old, texts), (new, others) = first, second
+    code, review = compared(told(old, 1, texts), told(new, 2, others))
+    same = [text.strip().removesuffix(".0") for text in others] == texts
+    assert (code, "material.unlike" in codes(review)) == ((0, False) if same else (10, True))
+    assert "material.one_file" not in {why["code"] for why in review["warnings"]}
+    assert {taken.get("column") for taken in review.get("left", ())}.isdisjoint({old, new})
+
+
+def test_what_is_compared_may_differ_by_its_name(empty: Path) -> None:
+    """Who means it says so, whatever the columns are called."""
+    write(empty / "a.csv", told("expected", 1, ["a"]))
+    write(empty / "b.csv", told("ground_truth", 2, ["b"]))
+    assert main(["compare", "a.csv", "b.csv", "--out", "out", "--differs", "expected"]) == 0
+
+
+@pytest.mark.parametrize("column", ["expected", "ground_truth"])
+@pytest.mark.parametrize(("last", "code"), [([" so", 4.0], 0), (["so", 5], 10)])
+def test_expected_answers_may_be_lists(
+    empty: Path, column: str, last: list[object], code: int
+) -> None:
+    """Several answers that are right are one list, and another list is another prompt."""
+    for name, seed, key, answers in (("a", 1, "expected", ["so", 4]), ("b", 2, column, last)):
+        rows = [
+            row | {key: answers, "passed": row["passed"] == "true"}
+            for row in told("dataset", seed, ["x"])
+        ]
+        (empty / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    assert main(["compare", "a.jsonl", "b.jsonl", "--out", "out"]) == code
+    review = json.loads((empty / "out" / "review.json").read_text("utf-8"))
+    assert ("material.unlike" in codes(review)) == (code != 0)

@@ -104,6 +104,9 @@ def every_format() -> dict[str, Callable[[], Files]]:
         "packed": lambda: {f"{n}.csv.gz": gzip.compress(table(r))
                            for n, r in (("A", control), ("B", treatment))},
         "rows twice": lambda: tables(control, [*treatment, *treatment]),
+        "asked under another name": lambda: asked_otherwise("What is thing {}?"),
+        "one judge in an object": lambda: told(*[{"judge": {"model": "x"}, "rubric": "y"}] * 2),
+        "a tool's own columns": lambda: told({"judge_version": 1}, {}),
     }  # fmt: skip
 
 
@@ -169,6 +172,29 @@ def labels_of_failures() -> Files:
     return tables(control, treatment, source)
 
 
+def told(control_tells: dict[str, Any], treatment_tells: dict[str, Any]) -> Files:
+    """Return the pair as JSON Lines, in which each file tells something besides."""
+    control, treatment = pair()
+    return {"A.jsonl": lines([row | control_tells for row in control]),
+            "B.jsonl": lines([row | treatment_tells for row in treatment])}  # fmt: skip
+
+
+def asked_otherwise(question: str) -> Files:
+    """Return the pair whose treatment calls what was asked otherwise."""
+    control, treatment = pair()
+    for number, row in enumerate(treatment):
+        del row["question"]
+        row["user_input"] = question.format(number)
+    return tables(control, treatment)
+
+
+def partly_copied(share: float) -> Files:
+    """Return a treatment of which a share of the rows is the control's."""
+    control, treatment = pair(0.78)
+    copies = round(share * len(control))
+    return tables(control, [*control[:copies], *treatment[copies:]])
+
+
 FIRST: Final[dict[str, Callable[[], Files]]] = {
     "cut in a packing": lambda: cut(".csv.gz", lambda rows: gzip.compress(table(rows))),
     "judge crashed on failures": lambda: changed(failed_unscored, 0.6),
@@ -178,8 +204,19 @@ FIRST: Final[dict[str, Callable[[], Files]]] = {
         lambda row: row.update(latency_s=round(5000 * row["latency_s"]))
     ),
     "people saw failures alone": labels_of_failures,
+    "another judge in an object": lambda: told(
+        {"judge": {"model": "strict"}}, {"judge": {"model": "mild"}}
+    ),
+    "other prompts under another name": lambda: asked_otherwise("What else is thing {}?"),
+    "a third is the control's": lambda: partly_copied(1 / 3),
 }
 FURTHER: Final[dict[str, Callable[[], Files]]] = {
+    "another version of the judge": lambda: told({"judge_version": 1}, {"judge_version": 2}),
+    "another rubric": lambda: told({"rubric": "strict"}, {"rubric": "mild"}),
+    "another split": lambda: told({"split": "test"}, {"split": "train"}),
+    "another answer in an object": lambda: told(
+        {"expected": {"text": "so"}}, {"expected": {"text": "no"}}
+    ),
     "cut": lambda: cut(".csv", table),
     "cut lines": lambda: cut(".jsonl", lines),
     "cut json": lambda: cut(".json", lambda rows: json.dumps(rows).encode()),
@@ -222,7 +259,10 @@ def compare(folder: Path, files: Files) -> int:
     return main(["compare", *names, "--out", "report"])
 
 
-@pytest.mark.parametrize("name", sorted(every_format()) if EXHAUSTIVE else ["csv", "semicolons"])
+@pytest.mark.parametrize(
+    "name",
+    sorted(every_format()) if EXHAUSTIVE else ["csv", "semicolons", "asked under another name"],
+)
 def test_a_healthy_pair_is_a_go(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In every format that people have, without a word of help."""
     monkeypatch.chdir(tmp_path)

@@ -46,6 +46,16 @@ SEVERAL = {  # source.yaml, files
         json.dumps(run(f"r{n}", sample(n, cost=1.0), arm=arm, currency=currency))
         for n, (arm, currency) in enumerate([("control", "USD"), ("treatment", "KRW")])
     )}),
+    "the column that is named": (f"currency: billed\n{COSTS}", {
+        "t.csv": "arm,ok,cost,billed,currency\nold,true,1,USD,EUR\nnew,true,27,KRW,EUR\n"}),
+    "none beside a column of costs": (f"currency: none\n{COSTS}", {
+        "t.csv": "arm,ok,cost,cost_currency\nold,true,1,USD\nnew,true,27,KRW\n"}),
+    "none beside names of columns": (f"currency: none\n{WIDE}", {
+        "t.csv": "q,ok_a,ok_b,cost_usd,costKRW\n1,true,true,1,27\n"}),
+    "calls of one answer": (COSTS.replace("cost: cost", "cost: calls.*.cost"), {
+        "t.jsonl": "\n".join(json.dumps({"arm": arm, "ok": True, "calls": [
+            {"cost": 1, "currency": "USD"}, {"cost": 27, "currency": "KRW"}]})
+            for arm in ("old", "new"))}),
     "their samples": ("", {"t.jsonl": json.dumps(run(
         "r", sample(1, cost=1.0, currency="USD"), sample(2, cost=2.0, currency="KRW"),
         sample(3, cost="2 won"),
@@ -67,6 +77,10 @@ SINGLE = {
     "words for one": (COSTS, f"{HEAD}old,true,1,RMB\nold,true,1,CN¥\nnew,true,2,Yuan (CNY)\n"),
     "an arm that nobody compares": (COSTS, f"{HEAD}old,true,1,USD\nnew,true,2,USD\nc,true,9,KRW\n"),
     "rows without a cost": (COSTS, f"{HEAD}old,true,1,USD\nnew,true,2,USD\nnew,true,,KRW\n"),
+    "what the data are about": (f"currency: none\n{COSTS}",
+                                f"{HEAD}old,true,1,USD\nold,true,1,KRW\nnew,true,2,EUR\n"),
+    "another column": (f"currency: billed\n{COSTS}",
+                       "arm,ok,cost,billed,currency\nold,true,1,$,EUR\nnew,true,2,USD,KRW\n"),
     "that of the cost": (COSTS, "arm,ok,cost,ccy,cost_unit\nold,true,1,USD,$\nnew,true,2,KRW,$\n"),
 }  # fmt: skip
 
@@ -115,6 +129,41 @@ def test_several_currencies_are_refused_row_by_row(tmp_path: Path) -> None:
     spec, files = SEVERAL["a column"]
     with pytest.raises(RunsError, match="several currencies"):
         read(tmp_path, f"{spec}{CHOSEN}", {"t.csv": every(files["t.csv"])})
+
+
+def test_the_refusal_names_the_line_that_settles_it(tmp_path: Path) -> None:
+    """Where the column is what questions are about, its owner adds one line, and it is read."""
+    text = f"{HEAD}old,true,1,EUR\nold,true,1,KRW\nnew,true,2,EUR\nnew,true,2,KRW\n"
+    with pytest.raises(RunsError, match=r"add the line currency: none to source\.yaml"):
+        read(tmp_path, COSTS, {"t.csv": text})
+    assert read(tmp_path, f"{COSTS}currency: none\n", {"t.csv": text}).kept == len("EKEK")
+
+
+def test_a_table_in_our_own_names_takes_the_line_alone(tmp_path: Path) -> None:
+    """Nothing else has to be mapped for it."""
+    table = {"t.csv": "arm,passed,cost,currency\na,true,1,USD\nb,true,2,KRW\n"}
+    assert read(tmp_path, "currency: none\n", table).kept == len("ab")
+
+
+@pytest.mark.parametrize(("file", "text"), [
+    ("t.csv", "arm,ok,cost,biled\nold,true,1,USD\nnew,true,27,KRW\n"),
+    ("t.jsonl", "\n".join(json.dumps({"arm": arm, "ok": True, "cost": 1, "biled": "USD"})
+                          for arm in ("old", "new"))),
+])  # fmt: skip
+@pytest.mark.parametrize("path", ["billed", "meta.billed"])
+def test_a_column_of_currencies_that_is_not_there_is_refused(
+    tmp_path: Path, file: str, text: str, path: str
+) -> None:
+    """A name that nobody fills would hide what it was to tell."""
+    with pytest.raises(RunsError, match=f"maps currency to column '{path}', which {file} lacks"):
+        read(tmp_path, f"currency: {path}\n{COSTS}", {file: text})
+
+
+def test_words_of_the_named_column_are_currencies(tmp_path: Path) -> None:
+    """There even what no list knows is one: credits beside dollars are no sum."""
+    text = "arm,ok,cost,unit\nold,true,1,USD\nnew,true,27,credits\n"
+    with pytest.raises(RunsError, match=r"several currencies: USD \(t.csv\), credits"):
+        read(tmp_path, f"currency: unit\n{COSTS}", {"t.csv": text})
 
 
 @pytest.mark.slow

@@ -210,6 +210,78 @@ def test_scorers_and_cached_answers_are_the_same_on_sail(sail: str, tmp_path: Pa
         digest_on(sail, tmp_path / "t.parquet")
 
 
+def with_costs(**columns: Sequence[object]) -> Any:  # noqa: ANN401
+    """Return the first samples with what they cost, and further columns."""
+    table = WHOLE.slice(0, 60).set_column(
+        SCHEMA.names.index("cost"), "cost", pa.array([0.5] * 59 + [None])
+    )
+    for name, cells in columns.items():
+        table = table.append_column(name, pa.array(cells))
+    return table
+
+
+CURRENCIES = {  # source.yaml, columns: what they tell
+    "a column": ("", {"currency": ["USD", "₩"] * 30}),
+    "that of costs": ("", {"currency": ["USD", "₩"] * 30, "cost_unit": ["$"] * 60}),
+    "what the data are about": ("currency: none\n", {"ccy": ["USD", "KRW"] * 30}),
+    "one that is named": ("currency: unit\n", {"unit": ["credits", "USD"] * 30, "ccy": ["x"] * 60}),
+    "of rows without a cost": ("", {"currency": ["USD"] * 59 + ["KRW"]}),
+    "words for none": ("", {"currency": ["USD", "n/a", "other", ""] * 15}),
+    "none": ("", {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CURRENCIES)
+def test_currencies_are_the_same_on_sail(sail: str, tmp_path: Path, name: str) -> None:
+    """Both engines tell the same currencies of the same rows, or none."""
+    spec, columns = CURRENCIES[name]
+    (tmp_path / "source.yaml").write_text(f"{spec}envelopes: {{unit: ms}}\n", "utf-8")
+    pq.write_table(with_costs(**columns), tmp_path / "t.parquet")
+    remote = read_on(sail, tmp_path / "t.parquet", as_of=None, read=not_read)[0].currencies
+    local = read_runs(tmp_path).currencies
+    assert {*remote["t.parquet"]} == {*local["t.parquet"]}
+    assert bool(remote["t.parquet"]) == ("are about" not in name and name != "none")
+
+
+def test_currencies_of_rows_that_are_left_out_do_not_count_on_sail(
+    sail: str, tmp_path: Path
+) -> None:
+    """What came from a cache or later is no evidence there, whatever it cost."""
+    starts = sorted({run.started_at for run in RAW.runs if run.started_at})
+    table = WHOLE.set_column(SCHEMA.names.index("cost"), "cost", pa.array([0.5] * len(WHOLE)))
+    units = ["EUR" if start > starts[0] else "USD" for start in table["started_at"].to_pylist()]
+    cached = pa.array([n == 0 for n in range(len(table))])
+    table = table.set_column(SCHEMA.names.index("cached"), "cached", cached)
+    table = table.append_column("currency", pa.array(["KRW", *units[1:]]))
+    pq.write_table(table, tmp_path / "t.parquet")
+    for moment, expected in ((None, {"EUR", "USD"}), (starts[0], {"USD"})):
+        runs, _ = read_on(sail, tmp_path / "t.parquet", as_of=moment, read=not_read)
+        local = read_runs(tmp_path / "t.parquet", as_of=moment)
+        assert {unit for _, unit in runs.currencies["t.parquet"]} == expected
+        assert {*runs.currencies["t.parquet"]} == {*local.currencies["t.parquet"]}
+
+
+def test_a_review_of_several_currencies_is_refused_on_sail(sail: str, tmp_path: Path) -> None:
+    """Costs of two currencies are no sum there either; a named column has to be there."""
+    units = ["USD" if arm == "control" else "KRW" for arm in WHOLE["arm"].to_pylist()]
+    table = WHOLE.set_column(SCHEMA.names.index("cost"), "cost", pa.array([0.5] * len(WHOLE)))
+    pq.write_table(table.append_column("currency", pa.array(units)), tmp_path / "t.parquet")
+    shared: dict[str, Any] = {"stage": 2, "looks": "", "runs": str(tmp_path), "engine": sail}
+    with pytest.raises(RunsError, match="several currencies: KRW"):
+        review_stage(review_params(shared))
+    (tmp_path / "source.yaml").write_text("currency: billed\n", "utf-8")
+    with pytest.raises(RunsError, match=r"maps currency to column 'billed', which .* lacks"):
+        digest_on(sail, tmp_path)
+
+
+def test_rows_that_stand_twice_are_refused_on_sail(sail: str, tmp_path: Path) -> None:
+    """There each row needs an id of its own: the same table twice is not twice the evidence."""
+    pq.write_table(WHOLE, tmp_path / "a.parquet")
+    pq.write_table(WHOLE.slice(0, 7), tmp_path / "b.parquet")
+    with pytest.raises(RunsError, match=r"has \d rows whose sample_id another row has"):
+        digest_on(sail, tmp_path)
+
+
 def test_a_whole_review_of_envelopes_is_the_same_on_sail(sail: str) -> None:
     """All of the record but the digest's kind is equal, warnings and quarantine too."""
     shared = {"stage": 2, "runs": str(RUNS), "looks": ""}
