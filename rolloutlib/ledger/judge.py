@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import structs
 
-from rolloutlib.files import file_sha256
+from rolloutlib.ledger.admission import Admissions
 from rolloutlib.ledger.cards import card_findings
 from rolloutlib.ledger.chain import undone_by
 from rolloutlib.ledger.documents import instant, moment
 from rolloutlib.ledger.findings import Finding, LedgerError, finding
+from rolloutlib.ledger.folder import subject_findings
 from rolloutlib.ledger.lines import Line
 from rolloutlib.ledger.signing import signed_by, verify
 from rolloutlib.phrase import Clause, both, phrase
@@ -20,7 +21,6 @@ from rolloutlib.phrase import Clause, both, phrase
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
     from datetime import datetime
-    from pathlib import Path
 
     from rolloutlib.ledger.chain import Ledger, Node
     from rolloutlib.ledger.folder import SignoffFile
@@ -54,6 +54,7 @@ class Judge:
         self._lines: dict[int, Line] = {}
         self._rules: dict[int, Trust] = {}
         self._settled: set[str] = set()
+        self.admissions = Admissions(book.root, ledger)
 
     # --- signatures -------------------------------------------------------------------------------
 
@@ -147,7 +148,7 @@ class Judge:
                 else finding(node.id, "unsigned", verdict=verdict, roles=roles)
             )
         if files:
-            findings += _subjects(self.book.folder, node)  # (5)
+            findings += subject_findings(self.book.folder, node.id, node.record)  # (5)
             findings += card_findings(self.book.folder, node)  # (6)
         people = tuple(signed.items())
         lacking = (*missing.now, *missing.later)
@@ -170,7 +171,7 @@ class Judge:
 
         Order: (1) its form, (2) its signature, (3) that it is this person's, and of this record's
         bytes, (4) role and preparer, (5) times and the heads that it saw, (6) that its key has not
-        signed this record already.
+        signed this record already, (7) that the key was admitted by then.
         """
         signoff = file.signoff
         if signoff is None:  # (1)
@@ -190,6 +191,8 @@ class Judge:
         if key in keys:  # (6)
             raise LedgerError("same-key", other=keys[key])
         keys[key] = file.who
+        if not self.founds(node):  # (7)
+            self.admissions.refuse(node, file.who, key, lambda n: self.line(n, files=True).ok)
         return signoff
 
     def check_role(self, node: Node, signoff: Signoff, key: str) -> None:
@@ -249,8 +252,9 @@ class Judge:
             return False
         key_roles = {*node.predicate.trust.thresholds["KEYS"].all}
         before = (other for other in self.ledger.nodes if node.before >> other.index & 1)
-        people = (person for other in before for person in other.predicate.trust.people.values())
-        return not any(key_roles & {*person.roles} for person in people)
+        return not any(
+            self.admissions.holders(other.predicate.trust, key_roles) for other in before
+        )
 
     def _filled(self, node: Node, trust: Trust) -> Trust:
         threshold = trust.thresholds.get(node.predicate.verdict)
@@ -308,13 +312,3 @@ class Judge:
 
 def _by_time(file: SignoffFile) -> tuple[str, str]:
     return file.signoff.signed_at if file.signoff else "", file.who
-
-
-def _subjects(folder: Path, node: Node) -> Iterator[Finding]:
-    for subject in node.record.subject:
-        path = folder / subject.name
-        plain = path.is_file() and path.resolve() == folder.resolve() / subject.name
-        if path.is_symlink() or not plain:
-            yield finding(node.id, "subject-missing", name=subject.name)
-        elif file_sha256(path) != subject.digest.sha256:
-            yield finding(node.id, "subject-changed", name=subject.name)
