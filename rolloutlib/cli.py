@@ -69,11 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     from rolloutlib.commands.language import spoken_in
+    from rolloutlib.commands.options import refuse_outputs
     from rolloutlib.commands.streams import patient_streams
 
     with patient_streams() as (out, _), spoken_in(argv):
         try:
             arguments = _parser().parse_args(argv)
+            refuse_outputs(arguments)
             code: int = arguments.call(arguments)
         except SystemExit as ended:
             out.flush()
