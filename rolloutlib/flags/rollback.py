@@ -118,7 +118,6 @@ def roll_back(
         outcome = RolledBack(before, safe.state, data != safe.data, safe.data, safe.flags, unread)
         if outcome.switched:
             _switch(files, path, safe, unread)
-        outcome.done.append(phrase("Flags off: {flags}", flags=", ".join(safe.flags)))
         outcome.attempt(
             phrase("Session defaults are safe"), lambda: _reset_session(files, root, safe, unread)
         )
