@@ -7,6 +7,7 @@ change keeps what stood there before (git does, too). Else a key could approve i
 
 from __future__ import annotations
 
+import os
 import subprocess
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
@@ -18,12 +19,14 @@ from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.signers import MOST_BYTES, SIGNERS_FILE, admitted_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from rolloutlib.ledger.chain import Ledger, Node
     from rolloutlib.ledger.records import Role, Trust
 
+_GIT_S: Final = 10.0
+_OFFLINE: Final = {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}  # asks no server
 BEFORE: Final = "allowed_signers.before"  # beside the record of a change, where it is no prefix
 
 
@@ -58,13 +61,15 @@ class Admissions:
             self._keys[digest] = None if text is None else admitted_by(text)
         return self._keys[digest]
 
-    def holders(self, trust: Trust, roles: Container[Role]) -> frozenset[str]:
-        """Return who has one of these roles and a key; where nobody can tell of keys, the role."""
-        having = {
-            who for who, person in trust.people.items() if any(r in roles for r in person.roles)
-        }
+    def key_holders(self, trust: Trust) -> frozenset[str]:
+        """Return who could sign a change of keys under a trust: with the role for it, and a key.
+
+        Where nobody can tell whose keys there were, the role is enough.
+        """
+        roles = {*key_roles(trust)}
+        able = {who for who, person in trust.people.items() if roles & {*person.roles}}
         keys = self.keys(trust)
-        return frozenset(having if keys is None else having & {who for who, _ in keys})
+        return frozenset(able if keys is None else able & {who for who, _ in keys})
 
     def refuse(self, node: Node, who: str, key: str, holds: Callable[[Node], bool]) -> None:
         """Refuse a key that could not sign a record: it came later, by no change that holds.
@@ -101,6 +106,12 @@ class Admissions:
                 continue
 
 
+def key_roles(trust: Trust) -> tuple[Role, ...]:
+    """Return the roles that must sign a change of keys; a record that names none asks an owner."""
+    threshold = trust.thresholds.get("KEYS")
+    return threshold.all if threshold else ("owner",)
+
+
 def trust_before(ledger: Ledger, node: Node) -> Trust:
     """Return the trust under which a record was written: of a change of keys, that before it."""
     before = ledger.nodes[max(node.source, 0)] if ledger.nodes else node
@@ -123,7 +134,8 @@ def beginnings(data: bytes) -> Iterator[tuple[str, int]]:
 
 def _in_git(root: Path) -> Iterator[bytes]:
     """Yield the file as git's history has it; nothing outside of a checkout."""
-    listed = _git(root, "log", "-n500", "--format=", "--raw", "--no-abbrev", "--", SIGNERS_FILE)
+    form = ("--format=", "--raw", "--no-abbrev", "--no-show-signature", "-m", "-n500")
+    listed = _git(root, "log", "--all", *form, "--", SIGNERS_FILE)
     for blob in dict.fromkeys(line.split()[3] for line in listed.decode().splitlines()):
         yield _git(root, "cat-file", "blob", blob)
 
@@ -131,6 +143,8 @@ def _in_git(root: Path) -> Iterator[bytes]:
 def _git(root: Path, *arguments: str) -> bytes:
     try:
         command = ["git", "-C", str(root), *arguments]
-        return subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603
-    except (OSError, subprocess.CalledProcessError):
+        return subprocess.run(  # noqa: S603 -- git alone, on names of ours
+            command, capture_output=True, check=True, timeout=_GIT_S, env=os.environ | _OFFLINE
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
         return b""

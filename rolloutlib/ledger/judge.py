@@ -91,24 +91,32 @@ class Judge:
             if file.digest in self._settled:
                 return signed_by(file.signature)
             at = moment(file.signoff.signed_at, "signedAt") if file.signoff else self.now
-            witnessed, signers = self._witnessed(node, file), self.book.signers
+            key, signers = signed_by(file.signature), self.book.signers
+            witnessed = key in signers.revoked and self._witnessed(node, file, key)
             return verify(file.data, file.signature, file.who, at, signers, witnessed=witnessed)
         except LedgerError as error:
             return error
 
-    def _witnessed(self, node: Node, file: SignoffFile) -> bool:
-        """Whether a record at or before the revocation of a key had seen this signature."""
+    def _witnessed(self, node: Node, file: SignoffFile, key: str) -> bool:
+        """Whether a record at or before the revocation of its own key had seen this signature."""
         witnesses = 0
         for other in self.ledger.nodes:
             if other.predicate.witnesses.get(node.id, {}).get(file.who) == file.digest:
                 witnesses |= 1 << other.index
-        return any(self.ledger.up_to(revocation) & witnesses for revocation in self._revocations())
+        ends = self._revocations(key, file.who)
+        return bool(ends) and all(self.ledger.up_to(end) & witnesses for end in ends)
 
-    def _revocations(self) -> Iterator[Node]:
-        for node in self.ledger.nodes:
-            change = node.predicate.change
-            if change and change.action == "revoke" and change.key in self.book.signers.revoked:
-                yield node
+    def _revocations(self, key: str, who: str) -> list[Node]:
+        """Return the first revocation of a key; of one revoked by hand, that of its owner's others.
+
+        A later one says nothing: what was signed in between would count again. Two branches may
+        each have a first one.
+        """
+        changes = [(node, node.predicate.change) for node in self.ledger.nodes]
+        ends = [(node, change) for node, change in changes if change and change.action == "revoke"]
+        own = [node for node, change in ends if change.key == key]
+        own = own or [node for node, change in ends if change.principal == who]
+        return [end for end in own if not any(end.before >> other.index & 1 for other in own)]
 
     # --- one record -------------------------------------------------------------------------------
 
@@ -250,11 +258,8 @@ class Judge:
         """
         if node.predicate.kind != "keys" or not node.before:
             return False
-        key_roles = {*node.predicate.trust.thresholds["KEYS"].all}
         before = (other for other in self.ledger.nodes if node.before >> other.index & 1)
-        return not any(
-            self.admissions.holders(other.predicate.trust, key_roles) for other in before
-        )
+        return not any(map(self.admissions.key_holders, (n.predicate.trust for n in before)))
 
     def _filled(self, node: Node, trust: Trust) -> Trust:
         threshold = trust.thresholds.get(node.predicate.verdict)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rolloutlib.errors import UsageError
 from rolloutlib.files import bounded_bytes
-from rolloutlib.ledger.admission import BEFORE, beginnings, trust_before
+from rolloutlib.ledger.admission import BEFORE, beginnings, key_roles, trust_before
 from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.signers import MOST_BYTES, ROLES_FILE, SIGNERS_FILE
 
@@ -37,7 +37,7 @@ def refuse_unsignable(judge: Judge, node: Node, lost: Collection[str]) -> None:
         for line in judge.book.signers.keys
         if (line.who, line.key) in keys and line.key not in out and line.valid(judge.now)
     ]
-    for role in trust.thresholds["KEYS"].all:
+    for role in key_roles(trust):
         able = {who for who in usable if who in trust.people and role in trust.people[who].roles}
         if able == {by}:
             raise UsageError(

@@ -10,14 +10,26 @@ import pytest
 
 from rolloutlib.errors import UsageError
 from rolloutlib.ledger.admission import BEFORE
-from rolloutlib.ledger.book import append
+from rolloutlib.ledger.book import append, write_cards
+from rolloutlib.ledger.documents import encode, instant
 from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.keys import accept, add_key, revoke_key
 from rolloutlib.ledger.records import WayBack
 from rolloutlib.ledger.signers import NAMESPACE
+from rolloutlib.ledger.signing import sign
 from rolloutlib.ledger.verification import verify_ledger
 from rolloutlib.ledger.workbook import Workbook
-from tests.ledger.workbooks import START, Quick, decided, keys, public, signed, workbook
+from tests.ledger.workbooks import (
+    PEOPLE,
+    ROOT,
+    START,
+    Quick,
+    decided,
+    keys,
+    public,
+    signed,
+    workbook,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -143,6 +155,65 @@ def test_the_last_key_of_the_last_owner_stays(root: Path) -> None:
     assert lost is not None
     signed(root, lost.id, "leaver", hours=5, role="owner")
     assert codes(root) == set()
+
+
+def test_a_revoked_key_signs_no_more_whoever_is_revoked_later(root: Path) -> None:
+    """A signature after the revocation stays refused, though a record lists it before another."""
+    waiting = decided(root, hours=1, signers=("qa_lee", "owner_park"))
+    kept = decided(root, hours=2, signers=("pm_kim",))
+    gone = revoke_key(Workbook(root), "pm_kim@ex.com", by=ANA, now=at(3))
+    assert gone is not None
+    signed(root, gone.id, "owner_park", hours=4)
+    forged(root, waiting, "pm_kim", 5)
+    decided(root, hours=6, signers=(), verdict="HOLD")
+    other = revoke_key(Workbook(root), "eng_choi@ex.com", by=ANA, now=at(7))
+    assert other is not None
+    signed(root, other.id, "owner_park", hours=8)
+    verified = verify_ledger(Workbook(root), now=at(50))
+    assert [(f.where, f.code) for f in verified.findings if f.code == "revoked"] == [
+        (waiting, "revoked")
+    ]
+    line = verified.line(kept)
+    assert line
+    assert dict(line.signed)["pm"] == "pm_kim@ex.com"
+
+
+def test_nobody_makes_up_a_role_that_signs_alone(tmp_path: Path) -> None:
+    """Who writes another role for changes of keys into roles.yaml founds nothing by it."""
+    people = {who: (name, str(role)) for who, (name, role) in PEOPLE.items() if role != "engine"}
+    root = workbook(tmp_path / "w", people)
+    decided(root)
+    script = root / "docs" / "LEDGER" / "verify.sh"
+    script.write_bytes((ROOT / "docs" / "LEDGER" / "verify.sh").read_bytes())
+    roles, signers = root / "params" / "roles.yaml", root / "params" / "allowed_signers"
+    text = roles.read_text().replace("ledger: test\n", "ledger: test\nkeys: [engine]\n")
+    roles.write_text(f"{text}  {OTHER}: {{name: M, roles: [engine, owner]}}\n")
+    signers.write_text(signers.read_text() + line(OTHER, "stranger"))
+    made = accept(Workbook(root), by=ANA, now=at(2))
+    assert made is not None
+    waits = ["sh", script, made.id]
+    with pytest.raises(LedgerError, match="has no role in this ledger and cannot sign as engine"):
+        signed(root, made.id, "stranger", hours=3, role="engine")
+    assert codes(root) == {"unsigned"}
+    done = subprocess.run(waits, capture_output=True, text=True, check=False)
+    assert (done.returncode, "needs the signature of owner" in done.stdout) == (10, True)
+    signed(root, made.id, "owner_park", hours=4)
+    assert codes(root) == set()
+    assert subprocess.run(waits, capture_output=True, check=False).returncode == 0
+
+
+def forged(root: Path, name: str, who: str, hours: float) -> None:
+    """Put a signoff there as `sign` would if it refused nothing."""
+    ledger = Workbook(root).read()
+    data = encode({
+        "schema": "rolloutlib/signoff@1", "decision": "GO", "meaning": "responsibility",
+        "name": PEOPLE[who][0], "record": ledger.find(name).head, "role": PEOPLE[who][1],
+        "seenHead": ledger.heads, "signedAt": instant(at(hours)), "signer": f"{who}@ex.com",
+    })  # fmt: skip
+    path = root / "docs" / "LEDGER" / f"{name}.{who}@ex.com.signoff"
+    path.write_bytes(data)
+    path.with_name(f"{path.name}.sig").write_bytes(sign(data, keys() / who))
+    write_cards(Workbook(root))
 
 
 def test_an_owner_by_name_alone_locks_nobody_out(tmp_path: Path) -> None:
