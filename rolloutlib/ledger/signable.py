@@ -50,7 +50,8 @@ def refuse_unsignable(judge: Judge, node: Node, lost: Collection[str]) -> None:
                 "nobody could sign this change of keys as {role}: that takes a key from before it "
                 "that stays valid and is not the one it is about. First let another {role}, or "
                 "another key of theirs, be admitted and that change be signed: `rollout keys add "
-                "NAME@HOST --key FILE.pub`; nothing was written", role=role,
+                "NAME@HOST --key FILE.pub`, or undo the edit (`git restore params`); nothing was "
+                "written", role=role,
             )  # fmt: skip
 
 

@@ -431,12 +431,12 @@ def test_documents(documents: Path, text: str, holds: bool | None) -> None:  # n
 
 def test_one_file_may_be_two_documents_and_is_said(documents: Path) -> None:
     """One path twice holds, with a word of it; a copy under another name is no second document."""
-    one = change("HITL") + change("PLAN_super").replace("docs/PLAN_super", "docs/../docs/HITL")
-    result = reflect(documents, one)
+    twice = change("HITL") + change("PLAN_super").replace("docs/PLAN_super", "docs/../docs/HITL")
+    result = reflect(documents, twice)
     assert (result.holds, result.why.code) == (True, "documents.shared")
     assert "several of them: docs/HITL.md (HITL, PLAN_super)." in sentence(result.why)
     three = Check(title="Documents", kind="documents", items=("HITL", "PLAN_super", "OTHER"))
-    waived = one + change("OTHER", "false", ", waived: no interface changes")
+    waived = twice + change("OTHER", "false", ", waived: no interface changes")
     (documents / "changes.yaml").write_text(waived, encoding="utf-8")
     both = look(three, documents, root=documents.parents[1])
     assert (both.holds, both.why.code) == (True, "documents.shared_waived")

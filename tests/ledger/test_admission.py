@@ -160,7 +160,7 @@ def test_the_last_key_of_the_last_owner_stays(root: Path) -> None:
 def test_a_revoked_key_signs_no_more_whoever_is_revoked_later(root: Path) -> None:
     """A signature after the revocation stays refused, though a record lists it before another."""
     waiting = decided(root, hours=1, signers=("qa_lee", "owner_park"))
-    kept = decided(root, hours=2, signers=("pm_kim",))
+    witnessed = decided(root, hours=2, signers=("pm_kim",))
     gone = revoke_key(Workbook(root), "pm_kim@ex.com", by=ANA, now=at(3))
     assert gone is not None
     signed(root, gone.id, "owner_park", hours=4)
@@ -173,7 +173,7 @@ def test_a_revoked_key_signs_no_more_whoever_is_revoked_later(root: Path) -> Non
     assert [(f.where, f.code) for f in verified.findings if f.code == "revoked"] == [
         (waiting, "revoked")
     ]
-    line = verified.line(kept)
+    line = verified.line(witnessed)
     assert line
     assert dict(line.signed)["pm"] == "pm_kim@ex.com"
 
