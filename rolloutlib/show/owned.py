@@ -29,8 +29,11 @@ _PATIENCE: Final = 60.0  # seconds; whoever is waited for only renames a few fil
 _SOCKET_PATH: Final = 90  # bytes that every system allows in the name of a socket
 WAIT_SECONDS: Final = 600.0  # for whoever writes a whole report
 _GIT: Final = ".git"
-# Folders of a workbook that hold its own records; what else is written there would pass for one.
-_RECORDS: Final = ("keys", "params", "docs/LEDGER", "docs/RELEASE_NOTES", "docs/ROLLBACKS")
+# Where a workbook has its own records; what else is written there would pass for one.
+_RECORDS: Final = (
+    "keys", "params", "docs/LEDGER", "docs/RELEASE_NOTES", "docs/ROLLBACKS", "docs/RUN_LOGS",
+    "reports/looks.jsonl", "data/incidents.jsonl",
+)  # fmt: skip
 _TOLD_BYTES: Final = 80  # of what a lock says of its holder
 
 
@@ -55,7 +58,7 @@ def refuse_inner(out: Path, option: str = "out", home: str = "reports") -> None:
     within = within or next((name for name in place.parts if name == _GIT), "")
     if within:
         raise UsageError(
-            "{option} is {got!r}, which lies in {within}/: what is kept there is no output; name "
+            "{option} is {got!r}, which lies in {within}: what is kept there is no output; name "
             "another place, such as {instead}",
             option=option, got=str(out), within=within,
             instead=f"{home}/{place.name.lstrip('.') or 'new'}",

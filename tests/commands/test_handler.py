@@ -103,7 +103,7 @@ def test_it_ends_with_its_own_code(book: Path, line: str, code: int) -> None:
         ("touch f; {R} plan-page --out f/x", 1, "File exists; something else is in its pla"),
         ("{R} plan-page --out docs", 1, "docs: Is a directory; it is a folder"),
         ("{R} plan-page --out " + "x" * 300, 1, "File name too long; name a shorter path"),
-        ("{R} plan-page --out params/plan.yaml", 2, "which lies in params/: what is kept there is"),
+        ("{R} plan-page --out params/plan.yaml", 2, "which lies in params: what is kept there is"),
         ("mkdir gone; cd gone; rmdir ../gone; {R} verify", 1, "this was called is gone; change in"),
         ("ulimit -v 300000; {R} plan --stage 2", 1, "memory"),
         ("PATH=/nonexistent {R} decide . --verdict GO", 1, "git: No such file or directory; if it"),

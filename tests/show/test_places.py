@@ -15,9 +15,11 @@ from tests.ledger.workbooks import workbook
 if TYPE_CHECKING:
     from pathlib import Path
 
-RECORDS = ("keys/x", "params", "params/stage-2.yaml", "docs/LEDGER/x", "docs/RELEASE_NOTES/x",
-           "docs/ROLLBACKS", ".git/hooks", ".venv/x", "reports/.kept/x", "linked/x",
-           "reports/../params/x")  # fmt: skip
+RECORDS = (
+    "keys/x", "params", "params/stage-2.yaml", "docs/LEDGER/x", "docs/RELEASE_NOTES/x",
+    "docs/ROLLBACKS", "docs/RUN_LOGS/x.md", "reports/looks.jsonl", "data/incidents.jsonl",
+    ".git/hooks", ".venv/x", "reports/.kept/x", "linked/x", "reports/../params/x",
+)  # fmt: skip
 PLACES = ("reports/w3", "out", "docs/w3", "docs/PLAN.md", "data/x", ".", "keys2", "a.b/x",
           "reports/keys/x", "../x", "../.cache/x", "../params/x")  # fmt: skip
 
@@ -34,7 +36,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("place", RECORDS)
 def test_what_is_kept_there_is_no_output(root: Path, place: str) -> None:
     """By name, by a link, by a way round: named with what was got and with what to write."""
-    with pytest.raises(UsageError, match=r"--out is '.*', which lies in .*/: .* such as data/\w+"):
+    with pytest.raises(UsageError, match=r"--out is '.*', which lies in .*: .* such as data/\w+"):
         refuse_inner(root / place, "--out", "data")
 
 
@@ -75,7 +77,7 @@ def test_every_command_refuses_it_before_anything_else(
 def test_a_report_of_parameters_is_refused_too(root: Path) -> None:
     """What a file of parameters, or Python, names is held to the same."""
     with (
-        pytest.raises(UsageError, match=r"out is .*which lies in params/"),
+        pytest.raises(UsageError, match=r"out is .*which lies in params:"),
         new_report(root / "params" / "report"),
     ):
         pass
