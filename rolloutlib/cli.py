@@ -69,6 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     from rolloutlib.commands.language import spoken_in
+    from rolloutlib.commands.options import refuse_outputs
     from rolloutlib.commands.streams import patient_streams
     from rolloutlib.commands.typed import as_typed
 
@@ -76,6 +77,7 @@ def _run(argv: Sequence[str]) -> int:
         try:
             arguments = _parser().parse_args(argv)
             with as_typed(arguments):
+                refuse_outputs(arguments)
                 code: int = arguments.call(arguments)
         except SystemExit as ended:
             out.flush()

@@ -26,19 +26,21 @@ for r; do
   sed 's/.*"subject":\[//' "$f" | grep -o '{"digest":{"sha256":"[0-9a-f]*"},"name":"[^"]*"}' | sed 's/.*"sha256":"\(.*\)"},"name":"\(.*\)"}/\1  \2/' > "$scratch"
   [ ! -s "$scratch" ] || sha256sum --check --status "$scratch" 2>/dev/null || wrong "a file that it rests on was changed or is missing"
   verdict=$(sed 's/.*"verdict":"\([A-Z_]*\)","waivers".*/\1/' "$f"); by=$(sed 's/.*"prepared":{"at":"[^"]*","by":"\([^"]*\)"}.*/\1/' "$f"); keys=
+  t=$f; [ "$verdict" != KEYS ] || t=$(heads prev "$f" | sed -n '1s/ .*/.record/p')  # a change of keys: by the rules of before
+  [ -e "$t" ] || t=$f
   for s in "$r".*.signoff; do
     [ -e "$s" ] || break
     who=${s#"$r".}; who=${who%.signoff}; role=$(value role "$s"); at=$(value signedAt "$s" | tr -d ':T-')
     said=$(ssh-keygen -Y verify -f $p/allowed_signers -I "$who" -n rollout-signoff@v1 -s "$s.sig" -Overify-time="$at" < "$s" 2>/dev/null) || { wrong "the signature of $who does not hold"; continue; }
     grep -q "\"record\":{\"id\":\"$r\",\"sha256\":\"$(digest "$f")\"}" "$s" || wrong "the record was changed after $who signed it, or the signoff is another's"
     # A role that nobody had when a record was written is signed for by whom a later change of keys gave it.
-    is "$f" "$who" "$role" || { [ "$verdict" != KEYS ] && ! some "$f" "$role" && later "$f" "$who" "$role"; } || { wrong "$who is not $role"; continue; }
-    [ "$verdict $who" != "GO $by" ] || { wrong "$who prepared it and cannot approve it"; continue; }
+    is "$t" "$who" "$role" || { [ "$verdict" != KEYS ] && ! some "$f" "$role" && later "$f" "$who" "$role"; } || { wrong "$who is not $role"; continue; }
+    case "$verdict $who" in "GO $by" | "KEYS $by") false ;; esac || { wrong "$who prepared it and cannot approve it"; continue; }
     case $keys in *"${said##* }"*) wrong "one key signed twice"; continue ;; esac; keys="$keys ${said##* }"
     [ "$(value decision "$s")" != "$verdict" ] || roles="$roles $role"
   done
   for s in "$r".*.signoff.sig; do [ ! -e "$s" ] || [ -e "${s%.sig}" ] || wrong "${s%.sig} is missing"; done
-  asked=$(sed "s/.*\"$verdict\":{\"now\":\[\([^]]*\)\],\"within24h\":\[\([^]]*\)\].*/\1,\2/" "$f" | tr -d '"' | tr , ' ')
+  asked=$(sed "s/.*\"$verdict\":{\"now\":\[\([^]]*\)\],\"within24h\":\[\([^]]*\)\].*/\1,\2/" "$t" | tr -d '"' | tr , ' ')
   made=$(sed 's/.*"prepared":{"at":"\([^"]*\)".*/\1/' "$f" | tr -d 'TZ:-'); day=$(date -u -d '24 hours ago' +%Y%m%d%H%M%S)
   for due in $asked; do
     case " $roles " in *" $due "*) continue ;; esac

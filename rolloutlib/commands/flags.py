@@ -203,7 +203,7 @@ def _rollback(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
     for word, sentences in (
         (phrase("NOTE"), done.unread),
-        (DONE, done.done),
+        (DONE, done.steps),
         (OPEN, done.open),
         (phrase("next"), done.follows),
     ):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 
 LINE = 10_000  # characters of a line; a record with many findings has long ones
+OUTPUTS = ("out", "into", "junit", "markdown")  # options that name what a command writes
+DATA = frozenset({"bench", "ingest", "source"})  # commands that write what others read
 MOST = 2**53  # the largest whole number up to which JSON keeps each
 
 
@@ -165,6 +167,19 @@ def given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
     """Return the options of these names that were given."""
     values = {name: getattr(arguments, name) for name in names}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def refuse_outputs(arguments: argparse.Namespace) -> None:
+    """Refuse an output that would lie among the workbook's own records, before anything is done."""
+    of = arguments.parser.prog.split()[-1]
+    for name in OUTPUTS:
+        path = getattr(arguments, name, None)
+        if path and str(path) != "-" and of != "publish":  # which has OUT, and a stricter rule
+            from pathlib import Path
+
+            from rolloutlib.show.owned import refuse_inner
+
+            refuse_inner(Path(path), f"--{name}", "data" if of in DATA else "reports")
 
 
 def say(text: Sayable, /, **values: object) -> None:

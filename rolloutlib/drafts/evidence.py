@@ -14,7 +14,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.errors import FileError
-from rolloutlib.judge.attested import CHANGES, NOTES
+from rolloutlib.judge.attested import NOTES
+from rolloutlib.judge.change_list import CHANGES
 from rolloutlib.judge.incidents import INCIDENTS
 from rolloutlib.judge.made_for import ReviewedRuns
 from rolloutlib.judge.owed import owes

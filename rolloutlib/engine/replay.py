@@ -113,7 +113,7 @@ class ReplayParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    record: Annotated[str, Field(pattern=r"^(dec-[0-9]{8}-rollback-[0-9]{3})?$")] = ""
+    record: Annotated[str, Field(pattern=r"^(dec-[0-9]{8}-rollback-[0-9]{3,6})?$")] = ""
     green: str
     prompts: str
     engine: Annotated[str, Field(min_length=1)]

@@ -76,7 +76,7 @@ def way_in_words(event: Event, way: WayBack) -> WayBack:
         rolls_back=None,
         trigger=f"{plain(trigger.signal) or reason} / {event.at} / {plain(trigger.owner) or '–'}",
         cause=plain(trigger.cause) or str(say("not known yet")),
-        actions=tuple(plain(translated(done)) for done in outcome.done),
+        actions=tuple(plain(translated(done)) for done in outcome.steps),
         restored_from="–",
         impact=plain(str(impact)),
         before=way.before,
@@ -108,7 +108,7 @@ def flags_then(state: FlagState) -> FlagsThen:
 
 def draw_overview(event: Event) -> None:
     """Bring the overview up to date."""
-    event.outcome.attempt(
+    event.outcome.file(
         phrase("The overview is up to date"),
         lambda: system_overview(event.root, event.plan, event.outcome.after, lang=event.lang),
     )

@@ -5,6 +5,7 @@ They are drafts in Markdown under docs/; nothing is decided by them and nothing 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.flags.document import values
@@ -26,10 +27,13 @@ if TYPE_CHECKING:
     from rolloutlib.flags.outcome import RolledBack
     from rolloutlib.judge.decided import FlagMove
     from rolloutlib.ledger.record_parts import GateState
+    from rolloutlib.phrase import Phrase
     from rolloutlib.plan.model import Audience, FlagValue, Plan
     from rolloutlib.reason import Reason
 
 Lines = tuple[Sentence | str, ...]
+_CODE: Final = ("`rollout ", "`git ")  # how our commands begin in a sentence
+_TYPED: Final = re.compile("(`(?:rollout|git) [^`]+`)")
 NOTES: Final = "docs/RELEASE_NOTES"
 # Stands in notes until their record is there; a program looks for it, people see the sentence.
 UNFINISHED: Final = "<!-- rollout: not recorded yet -->"
@@ -164,13 +168,27 @@ def _promoted(plan: Plan, after: FlagState, moves: Iterable[FlagMove]) -> Iterat
 
 
 def _done(outcome: RolledBack) -> Iterator[Sentence | str]:
-    """Say what a rollback did, what it could not do, and what people have to do."""
-    for done in outcome.done:
-        yield prose(plain(translated(done)))
+    """Say what a rollback did, what it could not do, and what people have to do.
+
+    Which flags are off, and where the record is, stands under the other headings.
+    """
+    yield from map(_readable, outcome.done)
     for left in (*outcome.unread, *outcome.open):
-        yield say("Open: {what}", what=prose(plain(translated(left))))
+        yield say("Open: {what}", what=_readable(left))
     for left in outcome.follows:
-        yield say("Next: {what}", what=prose(plain(translated(left))))
+        yield say("Next: {what}", what=_readable(left))
+
+
+def _readable(clause: Phrase) -> str:
+    """Return a sentence as Markdown, with the commands in it as code, to be copied."""
+    parts = _TYPED.split(" ".join(plain(translated(clause)).split()))
+    return "".join(part if part.startswith(_CODE) else _words(part) for part in parts)
+
+
+def _words(part: str) -> str:
+    """Return words beside a command, with the space between them."""
+    before, after = (part[0] == " ", part[-1] == " ") if part.strip() else (bool(part), False)
+    return f"{' ' * before}{prose(part)}{' ' * after}"
 
 
 def _below(sentence: Sentence) -> Sentence:

@@ -42,7 +42,8 @@ class RolledBack:
         unread: what could not be read, and so was done without: the plan, the flag file.
         record: id of the rollback record, written now or before; None while it is open.
         green: the decision to return to; None when there is none, or nobody can tell.
-        done, open: what was done and what could not be done, in order.
+        done, open: what was done beside switching them off, and what could not be done, in order.
+        filed: what was written about it: notes, record, overview.
         follows: what people still have to do: signatures.
     """
 
@@ -57,17 +58,30 @@ class RolledBack:
     done: list[Phrase] = field(default_factory=list[Phrase])
     open: list[Phrase] = field(default_factory=list[Phrase])
     follows: list[Phrase] = field(default_factory=list[Phrase])
+    filed: list[Phrase] = field(default_factory=list[Phrase])
 
     @property
     def digest(self) -> str:
         """Return the sha256 of the flag document that is in force now."""
         return sha256(self.data).hexdigest()
 
-    def attempt(self, what: Phrase, step: Callable[[], object]) -> None:
-        """Do a step; where it fails, keep why among what is open."""
+    @property
+    def steps(self) -> tuple[Phrase, ...]:
+        """All that was done, in order, as the terminal and the record tell it."""
+        off = phrase("Flags off: {flags}", flags=", ".join(self.flags))
+        return (off, *self.done, *self.filed)
+
+    def file(self, what: Phrase, step: Callable[[], object]) -> None:
+        """Write about it, as `attempt` does a step."""
+        self.attempt(what, step, self.filed)
+
+    def attempt(
+        self, what: Phrase, step: Callable[[], object], done: list[Phrase] | None = None
+    ) -> None:
+        """Do a step; where it fails, keep why among what is open, else add it to what is done."""
         try:
             step()
         except Exception as error:  # noqa: BLE001
             self.open.append(phrase("{what}: {why}", what=what, why=said_by(error)))
         else:
-            self.done.append(what)
+            (self.done if done is None else done).append(what)

@@ -118,7 +118,6 @@ def roll_back(
         outcome = RolledBack(before, safe.state, data != safe.data, safe.data, safe.flags, unread)
         if outcome.switched:
             _switch(files, path, safe, unread)
-        outcome.done.append(phrase("Flags off: {flags}", flags=", ".join(safe.flags)))
         outcome.attempt(
             phrase("Session defaults are safe"), lambda: _reset_session(files, root, safe, unread)
         )
@@ -166,9 +165,15 @@ def _seen(root: Path, unread: list[Phrase]) -> _Seen:
 
 def _pinned(root: Path) -> int:
     """Return the generation after the newest that the ledger pins, or 0: clients may know it."""
-    pins = sorted((root / "docs" / "LEDGER").glob("dec-*/flags.json"))[-_PINNED:]
+    pins = sorted((root / "docs" / "LEDGER").glob("dec-*/flags.json"), key=_by_number)[-_PINNED:]
     generations = [salvaged_generation(start_of(pin)) for pin in pins if pin.is_file()]
     return max(generations) + 1 if generations else 0
+
+
+def _by_number(pin: Path) -> tuple[str, int, str]:
+    """Return what sorts a day's ids by their numbers: the thousandth has one digit more."""
+    name = pin.parent.name
+    return name.split("-")[1], len(name), name
 
 
 def _next_id(root: Path, now: datetime) -> str:

@@ -124,20 +124,20 @@ def _is_recorded(event: Event, book: Workbook | None) -> bool:
         return False
     waiting = [file.said for file in read_beside(root) if file.flags_digest == digest]
     if waiting and book:
-        outcome.attempt(phrase("What waited beside the ledger is in it"),
-                        lambda: join(book, now=event.now))  # fmt: skip
+        outcome.file(phrase("What waited beside the ledger is in it"),
+                     lambda: join(book, now=event.now))  # fmt: skip
     nodes = book.read().nodes if book else ()
     for node in nodes:
         if node.predicate.kind == "rollback" and pinned_flags(node) == digest:
             p = node.predicate
             outcome.record, outcome.green = node.id, p.builds_on.id if p.builds_on else None
-            outcome.done.append(phrase("Recorded already: {record}", record=node.id))
+            outcome.filed.append(phrase("Recorded already: {record}", record=node.id))
             _finish(event, p.note, p.prepared.at, p.rollback)
             return True
     for content in filter(None, waiting):
         outcome.record = content.id
-        outcome.attempt(phrase("Recorded already, beside the ledger: {record}", record=content.id),
-                        lambda: tidy(root, Files()))  # fmt: skip
+        outcome.file(phrase("Recorded already, beside the ledger: {record}", record=content.id),
+                     lambda: tidy(root, Files()))  # fmt: skip
         outcome.follows.append(mend())
         _finish(event, content.note, content.at, content.way)
     return bool(outcome.record)
@@ -192,7 +192,7 @@ def _record(event: Event, book: Workbook | None, why: str) -> None:
 def _draft_notes(event: Event, reason: str, at: str, rolled_back: Head | None) -> bool:
     """Draft the release notes; return whether they could be written."""
     open_before, decision = len(event.outcome.open), rolled_back.id if rolled_back else None
-    event.outcome.attempt(
+    event.outcome.file(
         phrase("Release notes with the rollback notice are drafted"),
         lambda: write_notes(event, reason, at, decision),
     )
@@ -233,7 +233,7 @@ def _append(event: Event, book: Workbook, way: WayBack, what: Undone) -> str:
     except Exception as error:  # noqa: BLE001 -- whatever is damaged: it is recorded beside
         outcome.follows.pop()
         return why_of(error, event.root)
-    outcome.done.append(phrase("Recorded as {record}", record=outcome.record))
+    outcome.filed.append(phrase("Recorded as {record}", record=outcome.record))
     return ""
 
 
@@ -250,4 +250,4 @@ def _write_beside(event: Event, way: WayBack, why: str) -> None:
         outcome.record = name
 
     done = phrase("Recorded beside the ledger as {record} ({why})", record=name, why=why)
-    outcome.attempt(done, write)
+    outcome.file(done, write)

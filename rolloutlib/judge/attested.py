@@ -1,44 +1,30 @@
-"""The attested facts: test suites, documents, release notes, each told by a file."""
+"""The attested facts: test suites and release notes, each told by a file."""
 
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from pydantic import (
-    AfterValidator,
-    AliasChoices,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StrictBool,
-    ValidationError,
-)
-
-from rolloutlib.errors import PlanError
-from rolloutlib.files import file_sha256
+from rolloutlib.judge.change_list import CHANGES
 from rolloutlib.judge.copied import copied, misnamed
-from rolloutlib.judge.finding import Finding, a_time, find, locate, oldest, read_file, read_moment
+from rolloutlib.judge.finding import Finding, oldest, read_file, read_moment
 from rolloutlib.judge.incidents import INCIDENTS
 from rolloutlib.judge.junit import read_suite
 from rolloutlib.judge.made_for import MadeFor, made_for
 from rolloutlib.judge.unfilled import says_something
-from rolloutlib.plan.strict_yaml import describe, load_yaml, parse_yaml
+from rolloutlib.plan.strict_yaml import parse_yaml
 from rolloutlib.reason import because
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from rolloutlib.judge.finding import Occasion
     from rolloutlib.plan.model import Check
-    from rolloutlib.reason import Reason
 
-__all__ = ["FILES", "look_at_documents", "look_at_notes", "look_at_suites"]
+__all__ = ["FILES", "look_at_notes", "look_at_suites"]
 
-CHANGES, NOTES = "changes.yaml", "release-notes.md"
+NOTES: Final = "release-notes.md"
 _FLAGS: Final = "flags."  # of a suite's properties
 _MOST: Final = 1_000_000  # bytes that people write
 FILES = {"incidents": INCIDENTS, "documents": CHANGES, "release_notes": NOTES}
@@ -87,131 +73,6 @@ def _of_suite(properties: Sequence[tuple[str, str]], file: str) -> MadeFor:
     flags = {key.removeprefix(_FLAGS): value for key, value in properties if key.startswith(_FLAGS)}
     others = {key: value for key, value in properties if not key.startswith(_FLAGS)}
     return made_for({**others, "flags": flags} if flags else others, file)
-
-
-# --- documents ------------------------------------------------------------------------------------
-
-_Text = Annotated[str, Field(pattern=r"\S")]
-_When = Annotated[
-    date | datetime | str | None,
-    AfterValidator(a_time),
-    Field(validation_alias=AliasChoices("updated", "at")),
-]
-
-
-class _Attested(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    updated: _When = None
-    simulated: StrictBool = False
-
-
-class _Change(_Attested):
-    document: _Text
-    path: _Text
-    reflected: StrictBool
-    sha256: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{64}$")] | None = None
-    waived: _Text | None = None
-
-
-class _Changes(_Attested):
-    """changes.yaml: which documents reflect the change; a mere list of them is fine as well."""
-
-    made_for: object = None  # read last: a slip in it hides no document that fails
-    documents: list[_Change]
-
-
-class _Document(NamedTuple):
-    """An entry with the file that it means: its name where it was found, and its digest."""
-
-    said: _Change
-    name: str | None
-    digest: str | None
-
-    @property
-    def title(self) -> str:
-        return self.said.document
-
-    @property
-    def waived(self) -> str | None:
-        """The reason for which nothing of it changes; a word that promises one is none."""
-        reason = self.said.waived
-        return reason if reason and says_something(reason) else None
-
-    @property
-    def is_told(self) -> bool:
-        """Whether the entry says anything: a waiver without a reason says nothing of it."""
-        return self.said.reflected or not self.said.waived or self.waived is not None
-
-
-def look_at_documents(check: Check, occasion: Occasion) -> Finding:
-    """Every named document says that it reflects the change, is there, and is no longer as it was.
-
-    A change that needs nothing of a document waives it, with a reason.
-    """
-    if read_file(CHANGES, occasion.folder, _MOST) is None:
-        return Finding(holds=None, why=because("documents.no_file"))
-    changes = _read_changes(occasion.folder / CHANGES)
-    named = (each for each in changes.documents if each.document in check.items)
-    listed = [each for each in (_document(each, occasion) for each in named) if each.is_told]
-    finding = partial(
-        Finding,
-        files=tuple(dict.fromkeys((CHANGES, *(each.name for each in listed if each.name)))),
-        ages=tuple(
-            (each.title, read_moment(each.said.updated or changes.updated)) for each in listed
-        ),
-        simulated=changes.simulated or any(each.said.simulated for each in listed),
-    )
-    required = [each for each in listed if not each.waived]
-    if behind := _titles(each for each in required if not each.said.reflected):
-        return finding(holds=False, why=because("documents.stale", documents=behind))
-    titles = {each.title for each in listed}
-    if missing := tuple(name for name in check.items if name not in titles):
-        return finding(holds=None, why=because("documents.missing", documents=missing))
-    if (unlike := _unlike(required, occasion)) is not None:
-        return finding(holds=None, why=unlike)
-    of_runs = () if changes.made_for is None else ((CHANGES, made_for(changes.made_for, CHANGES)),)
-    holds, count = partial(finding, holds=True, made_for=of_runs), len(check.items)
-    if waived := tuple(f"{each.title} ({each.waived})" for each in listed if each.waived):
-        why = because("documents.waived", count=count, waived=waived)
-        return holds(why=why)
-    return holds(why=because("documents.reflect", count=count))
-
-
-def _read_changes(file: Path) -> _Changes:
-    listed = load_yaml(file)
-    try:
-        return _Changes.model_validate(
-            {"documents": listed} if isinstance(listed, list) else listed
-        )
-    except ValidationError as error:
-        raise PlanError(describe(error, str(file), _Changes)) from None
-
-
-def _document(change: _Change, occasion: Occasion) -> _Document:
-    """Find the file that an entry means; the list of documents itself is none."""
-    name = locate(change.path, occasion.folder, occasion.root)
-    path = name and find(name, occasion.folder, occasion.root)
-    if not path or path.samefile(occasion.folder / CHANGES):
-        return _Document(change, None, None)
-    return _Document(change, name, file_sha256(path))
-
-
-def _unlike(documents: Sequence[_Document], occasion: Occasion) -> Reason | None:
-    """Return what keeps documents that are said to reflect the change from counting."""
-    if lost := tuple(f"{each.title} ({each.said.path})" for each in documents if not each.name):
-        return because("documents.no_path", documents=lost)
-    attested = [(each, each.said.sha256.lower()) for each in documents if each.said.sha256]
-    if changed := _titles(each for each, digest in attested if digest != each.digest):
-        return because("documents.changed", documents=changed)
-    if same := _titles(
-        each for each in documents if occasion.green.get(each.name or "") == each.digest
-    ):
-        return because("documents.unchanged", documents=same)
-    return None
-
-
-def _titles(documents: Iterable[_Document]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(each.title for each in documents))
 
 
 # --- release notes --------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from rolloutlib.errors import FileError, RolloutError, RunsError, UsageError
 from rolloutlib.files import file_sha256
-from rolloutlib.judge.attested import FILES, look_at_documents, look_at_notes, look_at_suites
+from rolloutlib.judge.attested import FILES, look_at_notes, look_at_suites
+from rolloutlib.judge.change_list import look_at_documents
 from rolloutlib.judge.finding import Finding, Occasion, find, oldest, read_file, said
 from rolloutlib.judge.incidents import MOST
 from rolloutlib.judge.made_for import unlike

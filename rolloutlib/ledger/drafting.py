@@ -63,12 +63,17 @@ def next_slot(book: Workbook, ledger: Ledger, kind: Kind, now: datetime, name: s
         trust = trust_after(ledger)
     names = [node.id for node in ledger.nodes]
     fresh = next_id(kind, moment(at, "at"), names)
-    chosen = name if name not in names and name[:-3] == fresh[:-3] else fresh
+    chosen = name if name not in names and _day(name) == _day(fresh) else fresh
     return Slot(
         chosen, 1 + max((head.seq for head in heads), default=0), ledger.heads, at,
         book.roles.ledger, trust or book.trust, unwitnessed(ledger),
         Judge(book, ledger, now).green(),
     )  # fmt: skip
+
+
+def _day(name: str) -> str:
+    """Return an id without its number: its day and kind."""
+    return name.rpartition("-")[0]
 
 
 def record_in(

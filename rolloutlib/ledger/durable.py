@@ -132,9 +132,11 @@ def next_id(kind: str, now: datetime, names: Iterable[str]) -> str:
 
     >>> next_id("rollback", datetime(2026, 11, 22, tzinfo=UTC), ["dec-20261122-rollback-004"])
     'dec-20261122-rollback-005'
+    >>> next_id("keys", datetime(2026, 11, 22, tzinfo=UTC), ["dec-20261122-keys-999.record"])
+    'dec-20261122-keys-1000'
     """
     prefix = f"dec-{now.astimezone(UTC):%Y%m%d}-" + ("" if kind == "promotion" else f"{kind}-")
-    used = [re.fullmatch(rf"{prefix}(\d{{3}})(\.record)?", name) for name in names]
+    used = [re.fullmatch(rf"{prefix}(\d{{3,6}})(\.record)?", name) for name in names]
     return f"{prefix}{max((int(match[1]) for match in used if match), default=0) + 1:03d}"
 
 

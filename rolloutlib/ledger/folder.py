@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.errors import FileError
-from rolloutlib.files import bounded_bytes
+from rolloutlib.files import bounded_bytes, file_sha256
 from rolloutlib.ledger.deviations import check_deviations
 from rolloutlib.ledger.documents import MAX_BYTES, decode, digest_of, moment
 from rolloutlib.ledger.durable import TEMPORARY
@@ -22,6 +22,7 @@ from rolloutlib.ledger.records import RECORD_ID, SIGNER, Record, Signoff
 from rolloutlib.phrase import phrase
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from rolloutlib.ledger.records import Predicate
@@ -203,6 +204,17 @@ def check_form(name: str, record: Record, ledger: str) -> None:
         if not _inside(subject, name):
             raise LedgerError("fields.subject", subject=subject, name=name)
     check_waivers(p)
+
+
+def subject_findings(folder: Path, name: str, record: Record) -> Iterator[Finding]:
+    """Yield a finding for each file that a record rests on and that is not as it was."""
+    for subject in record.subject:
+        path = folder / subject.name
+        plain = path.is_file() and path.resolve() == folder.resolve() / subject.name
+        if path.is_symlink() or not plain:
+            yield finding(name, "subject-missing", name=subject.name)
+        elif file_sha256(path) != subject.digest.sha256:
+            yield finding(name, "subject-changed", name=subject.name)
 
 
 def _inside(subject: str, name: str) -> bool:

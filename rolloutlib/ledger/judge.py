@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import structs
 
-from rolloutlib.files import file_sha256
+from rolloutlib.ledger.admission import Admissions
 from rolloutlib.ledger.cards import card_findings
 from rolloutlib.ledger.chain import undone_by
 from rolloutlib.ledger.documents import instant, moment
 from rolloutlib.ledger.findings import Finding, LedgerError, finding
+from rolloutlib.ledger.folder import subject_findings
 from rolloutlib.ledger.lines import Line
 from rolloutlib.ledger.signing import signed_by, verify
 from rolloutlib.phrase import Clause, both, phrase
@@ -20,7 +21,6 @@ from rolloutlib.phrase import Clause, both, phrase
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
     from datetime import datetime
-    from pathlib import Path
 
     from rolloutlib.ledger.chain import Ledger, Node
     from rolloutlib.ledger.folder import SignoffFile
@@ -54,6 +54,7 @@ class Judge:
         self._lines: dict[int, Line] = {}
         self._rules: dict[int, Trust] = {}
         self._settled: set[str] = set()
+        self.admissions = Admissions(book.root, ledger)
 
     # --- signatures -------------------------------------------------------------------------------
 
@@ -90,24 +91,32 @@ class Judge:
             if file.digest in self._settled:
                 return signed_by(file.signature)
             at = moment(file.signoff.signed_at, "signedAt") if file.signoff else self.now
-            witnessed, signers = self._witnessed(node, file), self.book.signers
+            key, signers = signed_by(file.signature), self.book.signers
+            witnessed = key in signers.revoked and self._witnessed(node, file, key)
             return verify(file.data, file.signature, file.who, at, signers, witnessed=witnessed)
         except LedgerError as error:
             return error
 
-    def _witnessed(self, node: Node, file: SignoffFile) -> bool:
-        """Whether a record at or before the revocation of a key had seen this signature."""
+    def _witnessed(self, node: Node, file: SignoffFile, key: str) -> bool:
+        """Whether a record at or before the revocation of its own key had seen this signature."""
         witnesses = 0
         for other in self.ledger.nodes:
             if other.predicate.witnesses.get(node.id, {}).get(file.who) == file.digest:
                 witnesses |= 1 << other.index
-        return any(self.ledger.up_to(revocation) & witnesses for revocation in self._revocations())
+        ends = self._revocations(key, file.who)
+        return bool(ends) and all(self.ledger.up_to(end) & witnesses for end in ends)
 
-    def _revocations(self) -> Iterator[Node]:
-        for node in self.ledger.nodes:
-            change = node.predicate.change
-            if change and change.action == "revoke" and change.key in self.book.signers.revoked:
-                yield node
+    def _revocations(self, key: str, who: str) -> list[Node]:
+        """Return the first revocation of a key; of one revoked by hand, that of its owner's others.
+
+        A later one says nothing: what was signed in between would count again. Two branches may
+        each have a first one.
+        """
+        changes = [(node, node.predicate.change) for node in self.ledger.nodes]
+        ends = [(node, change) for node, change in changes if change and change.action == "revoke"]
+        own = [node for node, change in ends if change.key == key]
+        own = own or [node for node, change in ends if change.principal == who]
+        return [end for end in own if not any(end.before >> other.index & 1 for other in own)]
 
     # --- one record -------------------------------------------------------------------------------
 
@@ -147,7 +156,7 @@ class Judge:
                 else finding(node.id, "unsigned", verdict=verdict, roles=roles)
             )
         if files:
-            findings += _subjects(self.book.folder, node)  # (5)
+            findings += subject_findings(self.book.folder, node.id, node.record)  # (5)
             findings += card_findings(self.book.folder, node)  # (6)
         people = tuple(signed.items())
         lacking = (*missing.now, *missing.later)
@@ -170,7 +179,7 @@ class Judge:
 
         Order: (1) its form, (2) its signature, (3) that it is this person's, and of this record's
         bytes, (4) role and preparer, (5) times and the heads that it saw, (6) that its key has not
-        signed this record already.
+        signed this record already, (7) that the key was admitted by then.
         """
         signoff = file.signoff
         if signoff is None:  # (1)
@@ -190,6 +199,8 @@ class Judge:
         if key in keys:  # (6)
             raise LedgerError("same-key", other=keys[key])
         keys[key] = file.who
+        if not self.founds(node):  # (7)
+            self.admissions.refuse(node, file.who, key, lambda n: self.line(n, files=True).ok)
         return signoff
 
     def check_role(self, node: Node, signoff: Signoff, key: str) -> None:
@@ -247,10 +258,8 @@ class Judge:
         """
         if node.predicate.kind != "keys" or not node.before:
             return False
-        key_roles = {*node.predicate.trust.thresholds["KEYS"].all}
         before = (other for other in self.ledger.nodes if node.before >> other.index & 1)
-        people = (person for other in before for person in other.predicate.trust.people.values())
-        return not any(key_roles & {*person.roles} for person in people)
+        return not any(map(self.admissions.key_holders, (n.predicate.trust for n in before)))
 
     def _filled(self, node: Node, trust: Trust) -> Trust:
         threshold = trust.thresholds.get(node.predicate.verdict)
@@ -308,13 +317,3 @@ class Judge:
 
 def _by_time(file: SignoffFile) -> tuple[str, str]:
     return file.signoff.signed_at if file.signoff else "", file.who
-
-
-def _subjects(folder: Path, node: Node) -> Iterator[Finding]:
-    for subject in node.record.subject:
-        path = folder / subject.name
-        plain = path.is_file() and path.resolve() == folder.resolve() / subject.name
-        if path.is_symlink() or not plain:
-            yield finding(node.id, "subject-missing", name=subject.name)
-        elif file_sha256(path) != subject.digest.sha256:
-            yield finding(node.id, "subject-changed", name=subject.name)

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.errors import UsageError, did_you_mean
 from rolloutlib.ledger.book import append_within, writing
-from rolloutlib.ledger.changes import edit, write
+from rolloutlib.ledger.chain import examine
+from rolloutlib.ledger.changes import Edit, edit, write
+from rolloutlib.ledger.drafting import next_slot, record_in
+from rolloutlib.ledger.judge import Judge
 from rolloutlib.ledger.key_file import public_key
 from rolloutlib.ledger.records import SIGNER, Change, Person
+from rolloutlib.ledger.signable import refuse_unsignable, what_stood_before
 from rolloutlib.ledger.signers import REVOKED_FILE, ROLES_FILE, SIGNERS_FILE
 from rolloutlib.phrase import Phrase, both, phrase
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from rolloutlib.ledger.chain import Ledger, Node
-    from rolloutlib.ledger.records import Role, Trust
+    from rolloutlib.ledger.drafting import Slot
+    from rolloutlib.ledger.records import Predicate, Role, Trust
     from rolloutlib.ledger.workbook import Workbook
 
 _NAME: Final = re.compile(r"[^\x00-\x1f\"{}\[\]:,#\\]{1,80}")
@@ -59,7 +64,7 @@ def add_key(
 
     Raises:
         UsageError: the address, the key, the name or the roles are not such that the files could
-            take them; nothing was written.
+            take them, or nobody could sign the record; nothing was written.
         LedgerError: the ledger is damaged, or the key cannot be read.
         NotWrittenError: the system refused a write; the same command ends what it began.
     """
@@ -74,7 +79,7 @@ def add_key(
         person = _person(book, who, name, roles)  # (2)
         if admitted and (made := _recorded(ledger, change) or _pinned(ledger, book.trust)):
             return made if made.predicate.change == change else None
-        return _make(book, ledger, change, person, by, now)  # (3)
+        return _make(book, ledger, change, person, _Act(by, now))  # (3)
 
 
 def revoke_key(
@@ -97,7 +102,8 @@ def revoke_key(
         The last keys record; None in an empty ledger.
 
     Raises:
-        UsageError: allowed_signers has no such key; nothing was written.
+        UsageError: allowed_signers has no such key, or nobody could sign the record; nothing was
+            written.
         LedgerError: the ledger is damaged.
         NotWrittenError: the system refused a write; the same command ends what it began.
     """
@@ -112,11 +118,12 @@ def revoke_key(
         valid = [public for public in own if public not in book.signers.revoked]
         if not left and not valid and who in book.roles.people:  # revoked by hand, or by half
             left = named_keys[-1:]
+        lost = tuple(left)
         for public in left:
             valid = [other for other in valid if other != public]
             person = _known(book, who) if valid else None
             change = Change("revoke", who, public)
-            node = _make(book, book.read(), change, person, by, now)
+            node = _make(book, book.read(), change, person, _Act(by, now, lost))
         done = (_recorded(ledger, Change("revoke", who, public)) for public in reversed(named_keys))
         return node or next(filter(None, done), None)
 
@@ -126,13 +133,18 @@ def accept(book: Workbook, *, by: str, now: datetime) -> Node | None:
 
     Returns:
         The keys record to sign, or the record that says all this already; None in an empty ledger.
+
+    Raises:
+        UsageError: nobody could sign the record; nothing was written.
+        LedgerError: the ledger is damaged, or nobody can tell which keys could sign before.
     """
     with writing(book, now) as ledger:
         if not ledger.nodes:
             return None
         if (pinned := _pinned(ledger, book.trust)) is not None:
             return pinned
-        return _append(book, ledger, Change("accept", "", ""), book.trust, by, now)
+        change = Change("accept", "", "")
+        return _append(book, ledger, change, Edit({}, book.trust), _Act(by, now))
 
 
 def public_keys(book: Workbook, name: str) -> list[str]:
@@ -151,25 +163,38 @@ def public_keys(book: Workbook, name: str) -> list[str]:
     return valid
 
 
+class _Act(NamedTuple):
+    """Who prepares a change of keys, when, and the keys that the whole command takes away."""
+
+    by: str
+    now: datetime
+    lost: Collection[str] = ()
+
+
 def _make(
-    book: Workbook, ledger: Ledger, change: Change, person: Person | None, by: str, now: datetime
+    book: Workbook, ledger: Ledger, change: Change, person: Person | None, act: _Act
 ) -> Node | None:
     """Record a change, then write it into the files; an empty ledger needs no record."""
-    made = edit(book, change, person, now)
-    node = _append(book, ledger, change, made.trust, by, now) if ledger.nodes else None
+    made = edit(book, change, person, act.now)
+    node = _append(book, ledger, change, made, act) if ledger.nodes else None
     write(book, made)
     return node
 
 
-def _append(
-    book: Workbook, ledger: Ledger, change: Change, trust: Trust, by: str, now: datetime
-) -> Node:
-    """Append the keys record that pins the files as the change leaves them."""
-    return append_within(
-        book, ledger, "keys",
-        lambda slot: slot._replace(trust=trust).draft("keys", "KEYS", by, change=change),
-        {}, now=now,
-    )  # fmt: skip
+def _append(book: Workbook, ledger: Ledger, change: Change, made: Edit, act: _Act) -> Node:
+    """Append the keys record that pins the files as the change leaves them.
+
+    Refused is one that nobody could ever sign: nothing that stands on it would hold.
+    """
+
+    def draft(slot: Slot) -> Predicate:
+        return slot._replace(trust=made.trust).draft("keys", "KEYS", act.by, change=change)
+
+    slot = next_slot(book, ledger, "keys", act.now)
+    node, judge = examine(ledger, record_in(slot, draft, {})), Judge(book, ledger, act.now)
+    refuse_unsignable(judge, node, act.lost)
+    beside = what_stood_before(judge, node, made.files.get(SIGNERS_FILE))
+    return append_within(book, ledger, "keys", draft, beside, now=act.now)
 
 
 def _recorded(ledger: Ledger, change: Change) -> Node | None:

@@ -29,7 +29,9 @@ from rolloutlib.ledger.record_parts import (
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 PREDICATE: Final = "urn:rolloutlib:decision:v1"
 SIGNOFF: Final = "rolloutlib/signoff@1"
-RECORD_ID: Final = re.compile(r"dec-([0-9]{8})-(?:(rollback|keys)-)?[0-9]{3}")
+# Three digits are of people's days; a day of more goes on with four, of which each number has one
+# spelling.
+RECORD_ID: Final = re.compile(r"dec-([0-9]{8})-(?:(rollback|keys)-)?(?:[0-9]{3}|[1-9][0-9]{3,5})")
 SIGNER: Final = re.compile(r"[a-z0-9][a-z0-9._+-]{0,62}@[a-z0-9][a-z0-9.-]{0,62}")
 
 # Keys of objects are ASCII by type, so that every sort order is RFC 8785's (as is `FlagKey`).

@@ -108,7 +108,7 @@ _MOMENT: Final = re.compile(
     r"(\d{4}-\d{2}-\d{2})[ T](\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)\s*(Z|[+-]\d{2}:?\d{2})?"
 )
 _ISSUE: Final = re.compile(r"^\s*\d+[.)]\s+`?([\w\\-]+)`?", re.MULTILINE)
-_DECISION: Final = re.compile(r"dec-\d{8}-(?:rollback-)?\d{3}")
+_DECISION: Final = re.compile(r"dec-\d{8}-(?:rollback-)?\d{3,6}")
 _PROVIDER: Final = re.compile(r"provider(?:Note)?[*`\s]*:[*`\s]*([\w-]+)", re.IGNORECASE)
 _N: Final = re.compile(r"\bN\s*=\s*(\d{1,12})\b")
 _NUMBER: Final = (

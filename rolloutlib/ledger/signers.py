@@ -34,7 +34,7 @@ REVOKED_FILE: Final = "params/revoked_keys"
 ROLES_FILE: Final = "params/roles.yaml"
 _KEY = r"(?P<key>(?:ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2})(?: [^\r\n]*)?"
 _TIME = r"[0-9]{14}Z"
-_MOST_BYTES: Final = 1_000_000  # thousands of keys
+MOST_BYTES: Final = 1_000_000  # thousands of keys
 _LINE: Final = re.compile(
     rf'(?P<who>{SIGNER.pattern}) namespaces="{NAMESPACE}"(?:,valid-after="(?P<after>{_TIME})")?'
     rf'(?:,valid-before="(?P<before>{_TIME})")? {_KEY}'
@@ -114,6 +114,12 @@ def load_signers(root: Path) -> Signers:
     return Signers(keys, revoked, root / SIGNERS_FILE, root / REVOKED_FILE)
 
 
+def admitted_by(data: bytes) -> frozenset[tuple[str, str]]:
+    """Return who has which key in the bytes of an allowed_signers, whose lines were read before."""
+    lines = map(_LINE.fullmatch, data.decode(errors="replace").split("\n"))
+    return frozenset((line["who"], line["key"]) for line in lines if line)
+
+
 def trust(root: Path, plan: Plan, roles: Roles) -> Trust:
     """Return what decides whose signatures count, as the files under params/ say now."""
     allowed, revoked = (_file_digest(root / name) for name in (SIGNERS_FILE, REVOKED_FILE))
@@ -181,7 +187,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 def _plain(path: Path, where: str) -> str:
     """Return a file's text, empty where there is none; what is no small text file is refused."""
     try:
-        data = bounded_bytes(path, _MOST_BYTES)
+        data = bounded_bytes(path, MOST_BYTES)
     except FileError as error:
         if error.missing:
             return ""

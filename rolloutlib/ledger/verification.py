@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.ledger.beside import read_beside
 from rolloutlib.ledger.changes import behind
+from rolloutlib.ledger.durable import BusyError, locked
 from rolloutlib.ledger.findings import Finding, finding
 from rolloutlib.ledger.judge import Judge
 from rolloutlib.ledger.signers import lint
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from rolloutlib.ledger.records import Head
     from rolloutlib.ledger.workbook import Workbook
 
+_PATIENCE: Final = 5.0  # seconds for who writes in the ledger while it is read
 _TRUST_FILES: Final[dict[str, tuple[Clause, str]]] = {
     "allowed_signers": ("params/allowed_signers", "params/allowed_signers"),
     "revoked_keys": ("params/revoked_keys", "params/revoked_keys"),
@@ -84,7 +87,7 @@ def verify_ledger(
     since: str | None = None,
     workers: int | None = None,
 ) -> Verification:
-    """Check everything: (1) folder and chain, (2) heads, trust, keys, (3) signatures, (4) records.
+    """Check everything, of one moment: what was not finished yet while it was read is read again.
 
     Args:
         book: the workbook.
@@ -96,6 +99,19 @@ def verify_ledger(
             signatures are, from there on only.
         workers: how many ssh-keygen run at once.
     """
+    verified = _verified(book, now, head, since, workers)
+    if all(problem.waits for problem in verified.findings) or not book.folder.is_dir():
+        return verified
+    with suppress(BusyError, OSError), locked(book.folder, _PATIENCE):  # somebody may write here
+        book.reload()
+        return _verified(book, now, head, since, workers)
+    return verified
+
+
+def _verified(
+    book: Workbook, now: datetime, head: str | None, since: str | None, workers: int | None
+) -> Verification:
+    """Check: (1) folder and chain, (2) heads, trust, keys, (3) signatures, (4) records."""
     ledger = book.read()  # (1)
     strays = [*ledger.strays, *_whole(book, ledger), *_missing_heads(ledger, head, since)]  # (2)
     judge = Judge(book, ledger, now)

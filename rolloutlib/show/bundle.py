@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 from rolloutlib.errors import RolloutError, UsageError
 from rolloutlib.ledger.durable import Files
 from rolloutlib.ledger.seal import NAMES, PAGE, QUARANTINE, SEAL, WATCH_PAGE, parts_in
-from rolloutlib.show.owned import alone_in, only_writer, owned_folder, sweep
+from rolloutlib.show.owned import alone_in, only_writer, owned_folder, refuse_inner, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -97,6 +97,7 @@ def new_report(
         UsageError: it can be no folder of a report.
         RolloutError: the disk is full or fails, or another run writes there for ten minutes.
     """
+    refuse_inner(place)
     with in_words(place):
         calls, place = files or Files(), Path(os.path.realpath(place))
         if place.is_symlink():  # still: it leads to itself

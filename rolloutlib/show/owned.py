@@ -12,7 +12,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
-from rolloutlib.errors import RolloutError
+from rolloutlib.errors import RolloutError, UsageError
 from rolloutlib.text import plain
 from rolloutlib.words.sentences import say
 
@@ -21,14 +21,48 @@ if TYPE_CHECKING:
 
     from rolloutlib.words.sentences import Sentence
 
-__all__ = ["alone_in", "only_writer", "owned_folder", "socket_folder", "sweep"]
+__all__ = ["alone_in", "only_writer", "owned_folder", "refuse_inner", "socket_folder", "sweep"]
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOCK: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PATIENCE: Final = 60.0  # seconds; whoever is waited for only renames a few files
 _SOCKET_PATH: Final = 90  # bytes that every system allows in the name of a socket
 WAIT_SECONDS: Final = 600.0  # for whoever writes a whole report
+_GIT: Final = ".git"
+# Where a workbook has its own records; what else is written there would pass for one.
+_RECORDS: Final = (
+    "keys", "params", "docs/LEDGER", "docs/RELEASE_NOTES", "docs/ROLLBACKS", "docs/RUN_LOGS",
+    "reports/looks.jsonl", "data/incidents.jsonl",
+)  # fmt: skip
 _TOLD_BYTES: Final = 80  # of what a lock says of its holder
+
+
+def refuse_inner(out: Path, option: str = "out", home: str = "reports") -> None:
+    """Refuse to write among a workbook's own records, into a hidden folder of it, or into git's.
+
+    Args:
+        out: the folder, or file, that is to be written; links are followed.
+        option: what names it.
+        home: the folder of a workbook in which such output has its place.
+
+    Raises:
+        UsageError: it lies there; the message names the folder and what to write instead.
+    """
+    place = Path(os.path.realpath(out))
+    # `Path.is_file` would stop at a folder that nobody may read.
+    plans = {up: up / "params" / "plan.yaml" for up in (place, *place.parents)}
+    root = next((up for up, plan in plans.items() if os.path.isfile(plan)), place)  # noqa: PTH113
+    inner = place.relative_to(root)
+    within = next((name for name in _RECORDS if inner.is_relative_to(name)), "")
+    within = within or next((name for name in inner.parts if name.startswith(".")), "")
+    within = within or next((name for name in place.parts if name == _GIT), "")
+    if within:
+        raise UsageError(
+            "{option} is {got!r}, which lies in {within}: what is kept there is no output; name "
+            "another place, such as {instead}",
+            option=option, got=str(out), within=within,
+            instead=f"{home}/{place.name.lstrip('.') or 'new'}",
+        )  # fmt: skip
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from rolloutlib.ledger.seal import REVIEW, SEAL, WATCH, lists, shown_by
 from rolloutlib.phrase import phrase
 from rolloutlib.show.cut_pages import for_others, in_site, without_places, without_rows
 from rolloutlib.show.history import Around, Gathered, gathered_at, index_page
-from rolloutlib.show.owned import only_writer, owned_folder, sweep
+from rolloutlib.show.owned import only_writer, owned_folder, refuse_inner, sweep
 from rolloutlib.show.past import WATCHED
 from rolloutlib.show.past_store import Known
 from rolloutlib.text import LABEL, plain
@@ -207,6 +207,7 @@ def _refuse_places(root: Path, reports: Path, out: Path) -> None:
             "{out} is no place for pages: they would lie among the workbook's own files; name a "
             "folder beside them, such as {site}", out=out, site=root / "site",
         ))  # fmt: skip
+    refuse_inner(out, "OUT", ".")
     if not reports.is_dir() and reports != root / "reports":
         raise UsageError(
             phrase("{place} is no folder of reports; name one, such as reports", place=reports)

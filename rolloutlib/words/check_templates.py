@@ -60,6 +60,18 @@ CHECKS: Final = {
     "documents.unchanged": (
         "These documents are as they were in the last green record: {documents}."
     ),
+    "documents.copies": "{documents} is another copy of the file of {originals}.",
+    "documents.unread": (
+        "The evidence cannot be read: {what}. As far as it can, it says of a document that it does "
+        "not reflect the change (line {lines})."
+    ),
+    "documents.shared": (
+        "All {count} documents reflect the change; one file is several of them: {shared}. {age}"
+    ),
+    "documents.shared_waived": (
+        "All {count} documents reflect the change or are waived: {waived}; one file is several of "
+        "them: {shared}. {age}"
+    ),
     "documents.reflect": "All {count} documents reflect the change. {age}",
     "documents.waived": "All {count} documents reflect the change or are waived: {waived}. {age}",
     "notes.no_file": "There is no release-notes.md.",

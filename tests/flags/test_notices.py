@@ -68,8 +68,9 @@ def rolled_back() -> tuple[Sentence | str, ...]:
     outcome = RolledBack(
         AFTER, OFF, switched=True, data=b"", flags=(PLAN.features["A"].flag,),
         record=OFF.decision, green=BEFORE.decision,
-        done=[phrase("Flags off: {flags}", flags=PLAN.features["A"].flag),
-              phrase("Session defaults are safe")],
+        done=[phrase("Session defaults are safe")],
+        filed=[phrase("Release notes with the rollback notice are drafted"),
+               phrase("Recorded as {record}", record=OFF.decision)],
         open=[phrase("A client sees the flags off: {why}", why="x|y")],
         follows=[phrase("Signatures: run `rollout sign {record} --as engine`", record=OFF.decision),
                  ],
@@ -107,6 +108,25 @@ def test_notes_without_a_plan_or_flags_of_before() -> None:
         lines = [str(line) for line in rollback_notes(plan, outcome, (), None)]
         assert "- Flags off: feature.searchLite" in lines
         assert "- Everybody for whom these flags were on" in lines
+
+
+def test_what_stands_elsewhere_is_no_action() -> None:
+    """Flags, record and the notes themselves are said once, and a command is there to be copied."""
+    notes = [str(line) for line in rolled_back()]
+    actions = notes[notes.index("## Actions") : notes.index("## Rollback Notice")]
+    assert not [line for line in actions if "drafted" in line or "Recorded" in line]
+    assert sum("feature.searchLite" in line for line in notes) == 2  # what changed, and for whom
+    assert f"- Next: Signatures: run `rollout sign {OFF.decision} --as engine`" in actions
+
+
+def test_only_commands_are_code() -> None:
+    """What a machine's message holds is words, whatever marks it has; blanks between stay."""
+    outcome = RolledBack(None, OFF, switched=True, data=b"", flags=("feature.a",))
+    why = "`a` <b>: `rollout verify`, `git restore docs/LEDGER` | *x*"
+    outcome.open.append(phrase("Recorded: {why}", why=why))
+    lines = [str(line) for line in rollback_notes(None, outcome, (), None)]
+    shown = "\\`a\\` &lt;b&gt;: `rollout verify`, `git restore docs/LEDGER` \\| \\*x\\*"
+    assert f"- Open: Recorded: {shown}" in lines
 
 
 @pytest.mark.parametrize("lang", ["en", "ko"])

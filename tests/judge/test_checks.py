@@ -429,6 +429,51 @@ def test_documents(documents: Path, text: str, holds: bool | None) -> None:  # n
     assert reflect(documents, text).holds is holds
 
 
+def test_one_file_may_be_two_documents_and_is_said(documents: Path) -> None:
+    """One path twice holds, with a word of it; a copy under another name is no second document."""
+    twice = change("HITL") + change("PLAN_super").replace("docs/PLAN_super", "docs/../docs/HITL")
+    result = reflect(documents, twice)
+    assert (result.holds, result.why.code) == (True, "documents.shared")
+    assert "several of them: docs/HITL.md (HITL, PLAN_super)." in sentence(result.why)
+    three = Check(title="Documents", kind="documents", items=("HITL", "PLAN_super", "OTHER"))
+    waived = twice + change("OTHER", "false", ", waived: no interface changes")
+    (documents / "changes.yaml").write_text(waived, encoding="utf-8")
+    both = look(three, documents, root=documents.parents[1])
+    assert (both.holds, both.why.code) == (True, "documents.shared_waived")
+    (documents / "docs" / "HITL.md").write_text("PLAN_super", encoding="utf-8")
+    copied = reflect(documents, BOTH)
+    assert (copied.holds, copied.why.code) == (None, "documents.copies")
+    assert sentence(copied.why) == "PLAN_super is another copy of the file of HITL."
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        "updated: soon\ndocuments:\n{}",
+        "author: Ana\ndocuments:\n{}",
+        "documents:\n- {{document: PLAN_super, path: docs/PLAN_super.md, reflect: true}}\n{}",
+        "documents:\n- just a word\n{}",
+    ],
+)
+def test_a_slip_elsewhere_hides_no_stale_document(documents: Path, slip: str) -> None:
+    """An entry that is whole and says that it is behind fails the check; others leave it open."""
+    stale = reflect(documents, slip.format(change("HITL", "false")))
+    assert (stale.holds, stale.why.code) == (False, "documents.stale")
+    assert "HITL" in sentence(stale.why)
+    for fine in (change("HITL"), change("HITL", "false", ", waived: no flag"),
+                 change("OTHER", "false")):  # fmt: skip
+        read = reflect(documents, slip.format(fine))
+        assert (read.holds, read.why.code) == (None, "evidence.unreadable")
+
+
+def test_what_broken_yaml_seems_to_say_is_said(documents: Path) -> None:
+    """Nobody can tell what it means, so the check is open; the line is named all the same."""
+    result = reflect(documents, change("HITL", "false") + "- {document: [\n# reflected: false\n")
+    assert (result.holds, result.why.code) == (None, "documents.unread")
+    assert "changes.yaml: line " in sentence(result.why)
+    assert "does not reflect the change (line 1)." in sentence(result.why)
+
+
 def test_documents_are_evidence(documents: Path) -> None:
     """A document is found in the evidence folder or in the workbook, and digested as it is."""
     result = reflect(documents, BOTH)
@@ -519,7 +564,7 @@ def aged(folder: Path, at: str) -> dict[str, Check]:
     """Write evidence of all kinds that tells this time, and return the checks of it."""
     (folder / "docs").mkdir(parents=True)
     for name in ("HITL", "PLAN_super"):
-        (folder / "docs" / f"{name}.md").touch()
+        (folder / "docs" / f"{name}.md").write_text(name, encoding="utf-8")
     contract, perf = (
         passed.replace("<testsuite ", f'<testsuite timestamp="{at}" ') for passed in (PASSED, OTHER)
     )

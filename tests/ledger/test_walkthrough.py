@@ -320,12 +320,12 @@ def test_documents_of_the_workbook_are_kept_with_the_record(reviewed: Path, tmp_
     root = shutil.copytree(reviewed, tmp_path / "w")
     evidence = root / "data/examples/story/stage-2/evidence"
     for document in [*evidence.glob("docs/*.md")]:
-        (root / "docs" / document.name).write_text("새 문서", encoding="utf-8")
+        (root / "docs" / document.name).write_text(f"새 {document.name}", encoding="utf-8")
         document.unlink()
     made = rollout(root, "decide", "reports/w3", "--verdict", "GO", "--by", BY)
     assert made.returncode == 0, made.stderr
     copy = root / "docs/LEDGER" / made.stdout.partition(":")[0] / "evidence/docs/HITL_SPEC.md"
-    assert copy.read_text("utf-8") == "새 문서"
+    assert copy.read_text("utf-8") == "새 HITL_SPEC.md"
 
 
 @pytest.mark.parametrize("lang", ["en", "ko"])
