@@ -17,9 +17,10 @@ import msgspec
 import numpy as np
 
 from rolloutlib.judge.record import Verdict
-from rolloutlib.measure.design import Compared, Sums, is_binary, read_design
+from rolloutlib.measure.design import Compared, Sums, read_design
 from rolloutlib.measure.estimates import estimate_gate, estimate_many, proves
 from rolloutlib.measure.moments import Cells
+from rolloutlib.plan.metrics import is_binary
 from rolloutlib.stats import flips as chance
 
 if TYPE_CHECKING:

@@ -15,11 +15,12 @@ import msgspec
 import numpy as np
 from scipy import special
 
-from rolloutlib.measure.design import Arms, is_binary, metric_of
+from rolloutlib.measure.design import Arms, metric_of
 from rolloutlib.measure.estimates import estimate_gate
 from rolloutlib.measure.labelled import HUMAN
 from rolloutlib.measure.needed import MOST_UNITS, Needed
 from rolloutlib.phrase import phrase
+from rolloutlib.plan.metrics import is_binary
 from rolloutlib.reason import Reason, because, known
 from rolloutlib.stats import judge_error
 

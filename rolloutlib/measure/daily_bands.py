@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rolloutlib.measure.bounds import whole
-from rolloutlib.measure.design import Compared, Sums, is_binary
+from rolloutlib.measure.design import Compared, Sums
 from rolloutlib.measure.methods import method_for
-from rolloutlib.plan.metrics import metric_record
+from rolloutlib.plan.metrics import is_binary, metric_record
 from rolloutlib.stats import rates
 
 if TYPE_CHECKING:

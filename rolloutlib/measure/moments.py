@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from rolloutlib.errors import RunsError
-from rolloutlib.plan.metrics import METRICS, metric_record
+from rolloutlib.plan.metrics import METRICS, is_binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -241,7 +241,7 @@ def scan(
     for name, place in places.items():
         value = nw.col(place)
         aggregates += [value.count().alias(f"{place}_n"), value.mean().alias(f"{place}_mean")]
-        if not _binary(name):
+        if not is_binary(name):
             finite = nw.when(value.is_finite()).then(value)  # some engines refuse others
             aggregates.append(finite.var(ddof=0).alias(f"{place}_var"))
     sums = collect(wide.group_by(*(f"k_{key}" for key in by)).agg(*aggregates))
@@ -260,17 +260,13 @@ def numbers(column: Any) -> Floats:  # noqa: ANN401
     return column.to_numpy().astype(np.float64)
 
 
-def _binary(metric: str) -> bool:
-    return metric_record(metric).kind == "binary"
-
-
 def _cells(metric: str, place: str, sums: Any) -> Cells:  # noqa: ANN401
     """Make cells of a metric.
 
     What no sample knows has no mean, but one that is no number is an error.
     """
     n, mean = (numbers(sums[f"{place}_{part}"]) for part in ("n", "mean"))
-    var = mean * (1 - mean) if _binary(metric) else numbers(sums[f"{place}_var"])
+    var = mean * (1 - mean) if is_binary(metric) else numbers(sums[f"{place}_var"])
     has_values = n > 0
     if not np.isfinite(mean[has_values] + var[has_values]).all():
         raise RunsError(

@@ -15,13 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rolloutlib.measure.days import SEPARATOR, SUMS, StoredRun, binary, capped, name_of, sum_file
+from rolloutlib.measure.days import SEPARATOR, SUMS, StoredRun, capped, name_of, sum_file
 from rolloutlib.measure.histograms import histogram
 from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.moments import latency_expression, metric_expressions, scan
 from rolloutlib.measure.profiles import slow_limit
 from rolloutlib.measure.scan import CLUSTERS, STEPS, STRATA
 from rolloutlib.measure.shares import COUNTED, counted
+from rolloutlib.plan.metrics import is_binary
 from rolloutlib.plan.segments import MOST_VALUES
 from rolloutlib.runs.columns import CLUSTER, SCHEMA, TEXTS, TOLD_LATER
 from rolloutlib.runs.database import quoted
@@ -197,7 +198,7 @@ def _columns(table: MomentTable) -> pa.Table:
             parts = cells.take(order)
             columns[f"{name}.n"] = pa.array(parts.n.astype(np.int64))
             columns[f"{name}.mean"] = pa.array(parts.mean)
-            if not binary(name):
+            if not is_binary(name):
                 columns[f"{name}.m2"] = pa.array(parts.m2)
     return pa.table(columns)
 
