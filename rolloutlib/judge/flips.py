@@ -198,9 +198,7 @@ def _new_samples(row: _Row, repeats: int, rng: np.random.Generator, *, pooled: b
     cells = [row.arms.treatment, row.arms.control]
     sizes = [float(part.n.sum()) for part in cells]
     if pooled:
-        whole = Cells(*(np.concatenate([getattr(part, name) for part in cells])
-                        for name in ("n", "mean", "m2")))  # fmt: skip
-        cells = [whole, whole]
+        cells = [Cells.joined(cells)] * 2
     both = [_new_sums(part, size, row.metric, repeats, rng)
             for part, size in zip(cells, sizes, strict=True)]  # fmt: skip
     return Compared(both[0], both[1], row.kind, "sample", row.arms.beyond)

@@ -18,7 +18,7 @@ from rolloutlib.errors import RunsError
 from rolloutlib.plan.metrics import METRICS, is_binary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     import narwhals as nw
     from numpy.typing import NDArray
@@ -66,6 +66,12 @@ class Cells:
         """Return the groups that a boolean mask or an index selects."""
         return Cells(self.n[rows], self.mean[rows], self.m2[rows])
 
+    @classmethod
+    def joined(cls, parts: Sequence[Cells]) -> Cells:
+        """Put the groups of several parts one after the other."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts])
+                     for name in ("n", "mean", "m2")))  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -77,6 +83,10 @@ class Key:
     def code(self, label: str | None) -> int:
         """Return a label's code, or −1 when no group carries it."""
         return self.labels.index(label) if label in self.labels else -1
+
+    def placed(self, place: Mapping[Any, int]) -> Ints:
+        """Return the codes (K,) that these groups have where labels stand in other places."""
+        return np.array([place[label] for label in self.labels], np.int64)[self.codes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +140,7 @@ class MomentTable:
         """
         keys = {name: _joined(key, other.keys[name]) for name, key in self.keys.items()}
         metrics = {
-            name: _stacked(cells, other.metrics[name]) for name, cells in self.metrics.items()
+            name: Cells.joined([cells, other.metrics[name]]) for name, cells in self.metrics.items()
         }
         return MomentTable(keys, np.concatenate([self.rows, other.rows]), metrics)
 
@@ -165,18 +175,7 @@ def added(codes: Ints, values: Floats, size: int) -> Floats:
 def _joined(a: Key, b: Key) -> Key:
     labels = tuple(dict.fromkeys((*a.labels, *b.labels)))
     place = {label: code for code, label in enumerate(labels)}
-    return Key(
-        np.concatenate(
-            [a.codes, np.array([place[label] for label in b.labels], np.int64)[b.codes]]
-        ),
-        labels,
-    )
-
-
-def _stacked(a: Cells, b: Cells) -> Cells:
-    return Cells(
-        np.concatenate([a.n, b.n]), np.concatenate([a.mean, b.mean]), np.concatenate([a.m2, b.m2])
-    )
+    return Key(np.concatenate([a.codes, b.placed(place)]), labels)
 
 
 def latency_expression(timeout_cap_ms: float) -> nw.Expr:

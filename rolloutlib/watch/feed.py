@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from rolloutlib.measure.moments import added
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.reason import because
 from rolloutlib.watch.clock import feed_alarm, future_runs, odd_starts
@@ -79,11 +80,8 @@ class _View:
     def by_day(self, arm: str, metric: str | None) -> Floats:
         """Return an arm's samples of each day, or those that know a metric."""
         table = self.days.table.where(arm=arm)
-        key = table.keys["day"]
-        place = {day.isoformat(): k for k, day in enumerate(self.days.dates)}
-        places = np.array([place[str(label)] for label in key.labels], dtype=np.int64)[key.codes]
         n = table.rows if metric is None else table.metrics[metric].n
-        return np.bincount(places, n, len(self.days.dates)).astype(np.float64, copy=False)
+        return added(self.days.places(table), n, len(self.days.dates))
 
     def due(self, day: date) -> bool:
         """Return whether the plan expects data on a day."""

@@ -168,15 +168,12 @@ def calendar_of(days: Days, plan: Plan) -> Calendar:
 def arm_of(days: Days, arm: str, metric: str) -> DayArm:
     """Return an arm's samples by day and unit; who names no unit is left out."""
     table = days.table.where(arm=arm)
-    unit, day = table.keys["cluster"], table.keys["day"]
-    dates = {date.isoformat(): place for place, date in enumerate(days.dates)}
-    cells = table.metrics[metric]
+    unit, cells = table.keys["cluster"], table.metrics[metric]
     named = np.ones(len(cells.n), dtype=bool)
     if days.unit != "sample":
         named = unit.codes != unit.code(None)
-    places = np.array([dates[str(label)] for label in day.labels], dtype=np.int64)[day.codes]
     width = min(len(unit.labels), MOST_UNITS) if days.unit != "sample" else 1
-    place = (places * width + unit.codes % width)[named]
+    place = (days.places(table) * width + unit.codes % width)[named]
     shape = (len(days.dates), width)
     parts = (cells.n, cells.total, cells.m2 + cells.n * cells.mean**2)
     n, s, q = (added(place, part[named], shape[0] * width).reshape(shape) for part in parts)
