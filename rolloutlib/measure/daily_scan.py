@@ -112,8 +112,7 @@ def _asked(plan: Plan) -> tuple[str, ...]:
     """Return the issues that the plan names, which are measured however rare they are."""
     lights = (name.partition(":")[2] for name in plan.monitoring.traffic_lights)
     gates = (gate.issue for gate in plan.gates.values())
-    shown = (signal for risk in plan.risks.values() for signal in risk.shown_by.values())
-    named = (*lights, *gates, *(signal.issue for signal in shown))
+    named = (*lights, *gates, *(signal.issue for _, signal in plan.signals()))
     return tuple(tag for tag in named if tag)
 
 

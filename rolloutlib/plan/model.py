@@ -40,7 +40,7 @@ from rolloutlib.plan.strict_yaml import load_model
 from rolloutlib.plan.triggers import Rollback  # noqa: TC001 -- pydantic reads it
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 __all__ = [
     "STAGES", "Allocation", "Audience", "Check", "Evidence", "Feature", "FeatureId", "FlagValue",
@@ -192,6 +192,12 @@ class Plan(Model):
                 hint=hint,
             )
         return self.profiles[name]
+
+    def signals(self) -> Iterator[tuple[Risk, Signal]]:
+        """Yield every signal that the register watches for, with the risk that it shows."""
+        for risk in self.risks.values():
+            for signal in risk.shown_by.values():
+                yield risk, signal
 
     def flags_of(self, stage: StageId, audience: Audience) -> dict[str, FlagValue]:
         """Return every flag's value for an audience at a stage, by key (`feature.searchLite`)."""

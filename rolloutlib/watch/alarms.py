@@ -75,9 +75,10 @@ def _meant(alarm: Alarm, plan: Plan, changed: Sequence[str]) -> Alarm:
 
 def _blamed(plan: Plan, metric: str | None, changed: Sequence[str]) -> tuple[str, ...]:
     """Return the feature whose risk the plan sees in a metric, where the stage adds it."""
-    risks = (
-        risk.feature for risk in plan.risks.values() for signal in risk.shown_by.values()
+    blamed = (
+        risk.feature
+        for risk, signal in plan.signals()
         if signal.metric == metric and risk.feature in changed
-    )  # fmt: skip
-    feature = next(risks, None) if metric is not None else None
+    )
+    feature = next(blamed, None) if metric is not None else None
     return () if feature is None else (feature,)

@@ -128,9 +128,10 @@ def _named_issues(plan: Plan) -> list[str]:
 def _no_more_than(plan: Plan, metric: str) -> float:
     """Return the ratio to the control that a risk of the plan still allows: a feature may cost."""
     ratios = (
-        signal.above for risk in plan.risks.values() for signal in risk.shown_by.values()
+        signal.above
+        for _, signal in plan.signals()
         if signal.metric == metric and signal.contrast == "ratio"
-    )  # fmt: skip
+    )
     return next((above for above in ratios if above is not None), 1.0)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.daily import Days
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.plan.model import Plan
-    from rolloutlib.plan.risks import Risk, Signal
+    from rolloutlib.plan.risks import Signal
     from rolloutlib.reason import Reason
 
 __all__ = ["difficulty", "duplicates", "nothing", "suggested", "three_way", "vetoes"]
@@ -143,9 +143,9 @@ def _duplicate_tags(plan: Plan) -> set[str]:
     """Return the issues that the register watches for feature D."""
     return {
         folded(signal.issue)
-        for risk in plan.risks.values() if risk.feature == "D"
-        for signal in risk.shown_by.values() if signal.issue
-    }  # fmt: skip
+        for risk, signal in plan.signals()
+        if risk.feature == "D" and signal.issue
+    }
 
 
 # --- B: why samples were vetoed -------------------------------------------------------------------
@@ -230,7 +230,7 @@ def suggested(days: Days, plan: Plan, treatment: str) -> FeatureSignal:
     The value is the share of samples with more tags than the register allows, or with opposed
     ones; samples count as independent ones.
     """
-    rules = _tag_risk(plan)
+    rules = next((row for row in plan.signals() if row[1].share == "tags"), None)
     tags = days.shares.tags
     sets = tags_of(of_dates(days, tags, days.dates), treatment) if tags is not None else {}
     n = sum(sets.values())
@@ -273,13 +273,6 @@ def _edits(days: Days, plan: Plan, treatment: str) -> Reason:
                    signed=False)  # fmt: skip
 
 
-def _tag_risk(plan: Plan) -> tuple[Risk, Signal] | None:
-    return next(
-        ((risk, signal) for risk in plan.risks.values() for signal in risk.shown_by.values()
-         if signal.share == "tags"), None,
-    )  # fmt: skip
-
-
 # --- what they share ------------------------------------------------------------------------------
 
 
@@ -302,8 +295,7 @@ UNSEEN: Final = 0.05
 
 def _limit_of(plan: Plan, chooses: Callable[[Signal], bool]) -> float | None:
     """Return the limit of the register's first such signal."""
-    signals = (signal for risk in plan.risks.values() for signal in risk.shown_by.values())
-    return next((signal.limit for signal in signals if chooses(signal)), None)
+    return next((signal.limit for _, signal in plan.signals() if chooses(signal)), None)
 
 
 def _latest(days: Days, arm: str) -> date:

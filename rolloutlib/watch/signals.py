@@ -238,10 +238,10 @@ def _estimate(arms: Arms, metric: MetricName, contrast: Contrast, plan: Plan) ->
 def _limit(plan: Plan, feature: str, metric: str) -> float | None:
     """Return the register's limit of a feature's ratio."""
     limits = (
-        signal.limit for risk in plan.risks.values() if risk.feature == feature
-        for signal in risk.shown_by.values()
-        if signal.metric == metric and signal.contrast == "ratio"
-    )  # fmt: skip
+        signal.limit
+        for risk, signal in plan.signals()
+        if (risk.feature, signal.metric, signal.contrast) == (feature, metric, "ratio")
+    )
     return next(limits, None)
 
 
