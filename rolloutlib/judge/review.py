@@ -29,8 +29,7 @@ from rolloutlib.judge.people import people_say
 from rolloutlib.judge.recommendation import changes, reasons, recommend
 from rolloutlib.judge.record import Recommendation, Reviewed
 from rolloutlib.judge.register import over_the_cap, register_findings, register_warnings
-from rolloutlib.judge.risks import judge_risks
-from rolloutlib.judge.signals import read_signals
+from rolloutlib.judge.signals import risks_of
 from rolloutlib.judge.sources import given_path, read_source
 from rolloutlib.measure.comparing import compare
 from rolloutlib.measure.comparison import Earlier
@@ -187,7 +186,7 @@ def _verdicts(
     )
     checks, parts = _checks(plan, params, compared, digest), segments_of(plan, compared)
     drift = moving(plan, [*reversed(compared.earlier), Earlier(params.stage, compared)], gates)
-    risks = _risks(plan, source, alone)
+    risks = risks_of(plan, source, alone)
     decides = Decides() if compared.blocks else plan.decides  # what is blocked proves nothing
     findings = (*findings_of(decides, gates, parts, issues, drift), *register_findings(risks))
     return _Verdicts(gates, checks, parts, issues, drift, risks, findings)
@@ -224,12 +223,6 @@ def invalid_review(params: ReviewParams, message: Phrase | str) -> Reviewed:
         reasons=why, decided=decided, open_items=owed,
         quarantine=groups_of((*refused, *failed)), refused=refused,
     )  # fmt: skip
-
-
-def _risks(plan: Plan, source: Source, compared: Comparison) -> tuple[RiskState, ...]:
-    """Judge the risk register by this stage's own samples."""
-    shares = source.sharing(compared.pair, unit=compared.measured.unit)
-    return judge_risks(plan, read_signals(plan, compared, shares, source.runs.copies))
 
 
 def _checks(

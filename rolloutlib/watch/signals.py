@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from rolloutlib.judge.readings import NATS
 from rolloutlib.measure.daily_bands import count_bounds, day_sums_of
 from rolloutlib.measure.design import Arms, Sums
 from rolloutlib.measure.estimates import estimate_gate
 from rolloutlib.plan.gates import Gate
 from rolloutlib.reason import because, known
-from rolloutlib.watch.mixes import NATS, difficulty, duplicates, nothing, suggested, vetoes
+from rolloutlib.watch.mixes import difficulty, duplicates, nothing, suggested, vetoes
 from rolloutlib.watch.record import FeatureSignal
 
 if TYPE_CHECKING:
