@@ -16,7 +16,7 @@ import numpy as np
 from scipy import special
 
 from rolloutlib.forecast.latent import latency, latent_icc, run_spread, threshold  # fmt: skip
-from rolloutlib.forecast.sources import ByRun, run_sources
+from rolloutlib.forecast.sources import ByRun, beside, run_sources
 from rolloutlib.measure.design import Compared, Sums
 from rolloutlib.plan.metrics import METRICS
 from rolloutlib.stats.clusters import side_by_side
@@ -105,7 +105,7 @@ def compared(world: World, study: Layout, metric: str, *, contrast: str) -> Comp
     A pair whose partner is missing is left out.
     """
     treated, unit = world.treatment[metric], UNIT_OF.get(study.kind, "user")
-    beyond = sources_of(world, study, metric, contrast=contrast)
+    beyond = sources_of([(world, study)], metric, contrast=contrast)
     if contrast == "treatment":
         return Compared(treated, treated, "one_arm", unit, beyond)
     control = world.control[metric]
@@ -118,14 +118,17 @@ def compared(world: World, study: Layout, metric: str, *, contrast: str) -> Comp
     return Compared(treated, control, study.kind, unit, beyond)
 
 
-def sources_of(world: World, study: Layout, metric: str, *, contrast: str) -> tuple[Source, ...]:
-    """Return what the runs add to a metric's variance; nothing in a study of one run."""
-    if study.runs == 1:
+def sources_of(
+    stages: Sequence[tuple[World, Layout]], metric: str, *, contrast: str
+) -> tuple[Source, ...]:
+    """Return what the runs of all stages add to a metric's variance; nothing where one has one."""
+    if any(study.runs == 1 for _, study in stages):
         return ()
-    treated = world.by_run[metric, 1]
+    treated = beside([world.by_run[metric, 1] for world, _ in stages])
     if contrast == "treatment":
         return run_sources(treated, treated, shared=False)
-    return run_sources(treated, world.by_run[metric, 0], shared=study.shared)
+    control = beside([world.by_run[metric, 0] for world, _ in stages])
+    return run_sources(treated, control, shared=stages[-1][1].shared)
 
 
 def layout(
