@@ -111,9 +111,7 @@ def sample_frame(source: Source, *, texts: bool = False) -> Samples:
     """
     samples = source.samples
     if isinstance(samples, Stored):
-        for place in samples.places:
-            place.check_rows()
-        samples = from_runs(samples.runs)
+        samples = samples.samples()
     elif texts and source.again:
         runs = source.again()
         if runs.inputs != source.runs.inputs:

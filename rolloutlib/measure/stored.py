@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.labelled import Labels
     from rolloutlib.measure.subject import Wanted
     from rolloutlib.runs import RunInfo
+    from rolloutlib.runs.samples import Samples
 
 __all__ = ["Stored", "fits", "read_store"]
 
@@ -90,10 +91,8 @@ class Stored:
             if not (few and answered_often(measured.counts, unit)):
                 # Sums are not by prompt; beyond so many rows none are read, but those with a label.
                 return replace(measured, labels=self._labels(arms, measured))
-        for place in self.places:
-            place.check_rows()
         return measure(
-            from_runs(self.runs), arms, timeout_cap_ms=timeout_cap_ms,
+            self.samples(), arms, timeout_cap_ms=timeout_cap_ms,
             slow_above_ms=slow_above_ms, latency_cap_ms=latency_cap_ms, apart=apart,
             issues=issues, segments=segments, tails=tails,
         )  # fmt: skip
@@ -102,9 +101,7 @@ class Stored:
         """Read the rows that people labelled, where runs have any."""
         if not any(count.people for count in measured.counts.values()):
             return None
-        for place in self.places:
-            place.check_rows()
-        frame = from_runs(self.runs).frame().filter(nw.col("arm").is_in(arms))
+        frame = self.samples().frame().filter(nw.col("arm").is_in(arms))
         column = None if measured.unit == "sample" else CLUSTERS[measured.unit]
         return labels_among(frame, measured.counts, column)
 
@@ -117,9 +114,13 @@ class Stored:
         )
         if whole and runs:
             return Sums(self.places, runs, arms, unit).shares()
+        return shares_of(self.samples(), arms, unit=unit)
+
+    def samples(self) -> Samples:
+        """Return the rows themselves, once they are found to be those of the sums."""
         for place in self.places:
             place.check_rows()
-        return shares_of(from_runs(self.runs), arms, unit=unit)
+        return from_runs(self.runs)
 
 
 def fits(
