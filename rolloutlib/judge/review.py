@@ -74,6 +74,11 @@ class Judged(NamedTuple):
     params: ReviewParams
     source: Source
 
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The names of the control and the treatment."""
+        return self.params.control, self.params.treatment
+
 
 def review_stage(
     params: ReviewParams,

@@ -131,19 +131,16 @@ def sliced_conditions(
         RunsError: the rows cannot be read.
     """
     with readable():
-        samples = sample_frame(judged.source)
+        samples = samples_within(judged, first)
         conditions = conditions_of(values, samples.extras)
-        pair = (judged.review.control, judged.review.treatment)
-        of_both = samples.frame().filter(nw.col("arm").is_in(pair))
-        matching(within(of_both, first), conditions)
+        matching(samples.frame(), conditions)
     return joined(first, conditions)
 
 
 def samples_within(judged: Judged, conditions: Sequence[Condition]) -> Samples:
     """Return the samples of both arms in a slice, lazily."""
     samples = sample_frame(judged.source)
-    pair = (judged.review.control, judged.review.treatment)
-    frame = within(samples.frame().filter(nw.col("arm").is_in(pair)), conditions)
+    frame = within(samples.frame().filter(nw.col("arm").is_in(judged.pair)), conditions)
     return replace(samples, lazy=frame, known="")
 
 
@@ -179,7 +176,7 @@ def _compared(sliced: _Within) -> Comparison:
     """Lay both arms of a slice side by side, with the issue and the limits of the review."""
     judged = sliced.judged
     plan, params, review, runs = judged.plan, judged.params, judged.review, judged.source.runs
-    pair, limits = (review.control, review.treatment), plan.profile(review.profile or "default")
+    pair, limits = judged.pair, plan.profile(review.profile or "default")
     issue = tuple(gate.subject for gate in review.gates if gate.subject)
     measured = measure(
         sliced.samples, pair, timeout_cap_ms=plan.evidence.timeout_cap_ms,
