@@ -126,7 +126,7 @@ def compare_arms(
     confidence = look.confidence or plan.evidence.confidence
     rules = plan.evidence.model_copy(update={"confidence": confidence})
     profiles = {arm: profiles_of(runs, arm, question.profile) for arm in pair}
-    profile, limits = strictest(plan, profiles)
+    profile, limits = strictest(plan, set[str]().union(*profiles.values()))
     issues = wanted_of(plan, runs, pair[0], fixed)
     measured = _measured(plan, question, partial(measuring, issues=issues), rules, limits)
     rows = run_rows(runs.runs, measured.by_run, pair, rules.runs_averaged)

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from scipy import special
 
+from rolloutlib.measure.beyond import RANGES
 from rolloutlib.measure.design import Arms, metric_of
 from rolloutlib.measure.estimates import estimate_gate
 from rolloutlib.measure.labelled import HUMAN
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["GateLabels", "People", "arm_of", "labels_of_all", "needed_labels", "people_of"]
 
 MOST: Final = {"passed": 1.0, "score": judge_error.SPAN}  # the scale's end
-RANGES: Final = {"difference": (-1.0, 1.0), "treatment": (0.0, 1.0), "ratio": (0.0, np.inf)}
 
 
 class GateLabels(msgspec.Struct, frozen=True, kw_only=True):

@@ -71,7 +71,7 @@ class _Values:
     @classmethod
     def of(cls, plan: Plan, runs: Sequence[RunInfo]) -> _Values:
         named = {run.profile or "default" for run in runs} or {"default"}
-        _, limits = strictest(plan, {"": named})
+        _, limits = strictest(plan, named)
         cap = plan.evidence.timeout_cap_ms
         return cls(cap, slow_limit(plan, limits), latency_cap(plan, limits))
 

@@ -149,7 +149,7 @@ def harm(days: Days, plan: Plan, *, arms: tuple[str, str]) -> tuple[Alarm, ...]:
     if not days.dates:
         return ()
     calendar = calendar_of(days, plan)
-    _, limits = strictest(plan, {"": {run.profile or "default" for run in days.runs}})
+    _, limits = strictest(plan, {run.profile or "default" for run in days.runs})
     alarms = (
         _alarm(test, days, plan, arms, calendar)
         for test in harm_tests(plan, limits) if test.metric in days.table.metrics

@@ -203,7 +203,7 @@ def _shares(days: int, calendar: Calendar) -> NDArray[np.float64]:
 
 def error_limit(days: Days, plan: Plan) -> float | None:
     """Return the plan's limit for errors; None where it has none."""
-    _, limits = strictest(plan, {"": {run.profile or "default" for run in days.runs}})
+    _, limits = strictest(plan, {run.profile or "default" for run in days.runs})
     gates = (
         gate for gate in plan.gates.values()
         if gate.metric == "error" and gate.contrast == "treatment"
