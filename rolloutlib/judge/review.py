@@ -140,15 +140,14 @@ def _judged(
     labels, of_labels = people_say(compared, plan.gates, gates)
     stage = plan.stages[params.stage]
     return Reviewed(
-        stage=params.stage, control=params.control, treatment=params.treatment,
-        recommendation=recommended,
-        changes=changes(gates, checks, compared.blocks),
-        reasons=why,
+        stage=params.stage, stage_name=stage.name, audience=stage.audience,
+        control=params.control, treatment=params.treatment,
+        recommendation=recommended, reasons=why, changes=changes(gates, checks, compared.blocks),
         decided=decided_of(plan, params.stage),
         open_items=open_items(plan, params.stage, recommended, why, gates, checks),
         gates=gates, segments=verdicts.segments, checks=checks, risks=verdicts.risks,
-        issues=verdicts.issues, drift=verdicts.drift,
-        labels=labels, completeness=compared.completeness,
+        issues=verdicts.issues, drift=verdicts.drift, labels=labels,
+        completeness=compared.completeness, set_aside=compared.set_aside,
         features={f.flag.removeprefix("feature."): key for key, f in plan.features.items()},
         inputs=(*runs.inputs, *carrying.inputs), carried=carrying.stages,
         quarantine=groups_of((*runs.quarantined, *runs.failed)),
@@ -156,12 +155,10 @@ def _judged(
         warnings=(*_not_carried(carrying), *over_the_cap(plan, params.stage, alone),
                   *register_warnings(verdicts.risks), *compared.warnings, *of_labels,
                   *_told(plan, runs, alone, verdicts)),
-        set_aside=compared.set_aside,
         profile=compared.profile, min_score=compared.limits.min_score,
-        as_of=params.as_of, look=look, stage_name=stage.name, audience=stage.audience,
+        as_of=params.as_of, look=look,
         source_title=runs.source.title if runs.source else None,
-        data_sha256=digest,
-        plan_sha256=file_sha256(given_path(params, "plan")),
+        data_sha256=digest, plan_sha256=file_sha256(given_path(params, "plan")),
         distributions=distributions(compared.measured), refused=runs.quarantined,
     )  # fmt: skip
 
