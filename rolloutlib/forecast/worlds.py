@@ -17,7 +17,7 @@ from scipy import special
 
 from rolloutlib.forecast.latent import latency, latent_icc, run_spread, threshold  # fmt: skip
 from rolloutlib.forecast.sources import ByRun, beside, run_sources
-from rolloutlib.measure.design import Compared, Sums
+from rolloutlib.measure.design import TOGETHER, Compared, Sums
 from rolloutlib.plan.metrics import METRICS
 from rolloutlib.stats.clusters import side_by_side
 
@@ -70,7 +70,7 @@ class Layout:
     @property
     def shared(self) -> bool:
         """Whether entry k of both arms is the same unit."""
-        return self.kind in {"paired", "crossed"}
+        return self.kind in TOGETHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def layout(
         ratio: units of the control for each of the treatment, where the arms do not share them.
         missing: as `Layout`.
     """
-    shared = kind in {"paired", "crossed"}
+    shared = kind in TOGETHER
     treatment = _sizes(units, per_unit, spread)
     control = treatment if shared else _sizes(round(units * ratio), per_unit, spread)
     return Layout(kind, control, treatment, icc, pairing if shared else 0.0, missing)

@@ -27,6 +27,7 @@ SourceKind = Literal["run", "prompt"]
 Kind = Literal["one_arm", "independent", "paired", "nested", "crossed"]
 
 
+TOGETHER: frozenset[Kind] = frozenset({"paired", "crossed"})  # each unit is in both arms
 # What clusters compare by once each of them is one value.
 SINGLE: dict[Kind, Kind] = {"nested": "independent", "crossed": "paired"}
 
