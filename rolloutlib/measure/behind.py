@@ -15,7 +15,7 @@ import narwhals as nw
 import pyarrow as pa
 
 from rolloutlib.measure.moments import collect, latency_expression
-from rolloutlib.plan.metrics import metric_record
+from rolloutlib.plan.metrics import is_binary
 from rolloutlib.runs.columns import SCHEMA
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Asked(NamedTuple):
     @property
     def is_binary(self) -> bool:
         """Whether a sample passes or fails by it."""
-        return metric_record(self.metric).kind == "binary"
+        return is_binary(self.metric)
 
     @property
     def value(self) -> nw.Expr:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
 
-from rolloutlib.measure.days import SUMS, capped, name_of
+from rolloutlib.measure.days import name_of
 from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.moments import collect, metric_expressions, scan, tag_counts
 from rolloutlib.measure.profiles import slow_limit, strictest
@@ -16,14 +16,12 @@ from rolloutlib.measure.scan import CLUSTERS, NO_TAGS, Count, choose_unit, liste
 from rolloutlib.measure.stored import Stored, fits
 from rolloutlib.measure.subject import spelled_as_there
 from rolloutlib.measure.summed import Sums, counts_of
-from rolloutlib.plan.metrics import METRICS
 from rolloutlib.runs.samples import Samples, from_runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from rolloutlib.measure.days import StoredRun
     from rolloutlib.measure.design import Unit
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.plan.model import Plan
@@ -202,19 +200,8 @@ def _of_store(
         for place in places:
             place.check_rows()
         return _of_rows(from_runs(stored.runs), arms, runs, values, window, asked_tags)
-    tagged = _tagged(stored_runs)
+    sums = Sums(places, stored_runs, arms, unit)
+    tagged = sums.tagged()
     tags, ranked = listed_tags(tagged, counts, arms, also=_spelled(asked_tags, tagged))
-    columns = {name: name for name in METRICS if name not in {"issue", "slow", "latency_ms"}}
-    columns |= {f"issue:{tag}": f"issue:{tag}" for tag in tags or NO_TAGS}
-    columns["slow"] = f"slow:{values.slow_above_ms:g}"
-    columns["latency_ms"] = capped(values.latency_cap_ms)
-    table = Sums(places, stored_runs, arms, unit).moments(f"moments{SUMS}", columns)
+    table = sums.finest(tags, values.slow_above_ms, values.latency_cap_ms)
     return Found(table, unit, named, tags, ranked)
-
-
-def _tagged(stored_runs: Sequence[StoredRun]) -> dict[tuple[str, str], int]:
-    tagged: dict[tuple[str, str], int] = {}
-    for run in stored_runs:
-        for tag, n in run.tags.items():
-            tagged[run.info.arm, tag] = tagged.get((run.info.arm, tag), 0) + n
-    return tagged

@@ -25,7 +25,7 @@ from rolloutlib.errors import RunsError, UsageError
 from rolloutlib.files import bounded_bytes, file_sha256
 from rolloutlib.limits import FILE_BYTES
 from rolloutlib.measure.design import Unit
-from rolloutlib.measure.moments import Cells, Key, MomentTable
+from rolloutlib.measure.moments import Cells, Key, MomentTable, added
 from rolloutlib.plan.metrics import is_binary
 from rolloutlib.plan.segments import OWN
 from rolloutlib.reason import Reason
@@ -304,5 +304,5 @@ def grouped(table: MomentTable, *names: str) -> MomentTable:
         keys[name] = Key(groups % size, table.keys[name].labels)
         groups //= size
     metrics = {name: cells.pooled(codes, len(groups)) for name, cells in table.metrics.items()}
-    rows = np.bincount(codes, table.rows, len(groups)).astype(np.float64, copy=False)
+    rows = added(codes, table.rows, len(groups))
     return MomentTable({name: keys[name] for name in names}, rows, metrics)
