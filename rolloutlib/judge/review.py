@@ -42,8 +42,6 @@ from rolloutlib.reason import because, said
 from rolloutlib.runs.database import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rolloutlib.judge.carrying import Carrying
     from rolloutlib.judge.recommendation import Finding
     from rolloutlib.judge.record import CheckResult, GateResult
@@ -80,27 +78,16 @@ class Judged(NamedTuple):
         return self.params.control, self.params.treatment
 
 
-def review_stage(
-    params: ReviewParams,
-    *,
-    on_progress: Callable[[int, int], None] | None = None,
-    replayed: Look | None = None,
-) -> Reviewed:
+def review_stage(params: ReviewParams, *, replayed: Look | None = None) -> Reviewed:
     """Review a stage's exit, with what `judge_stage` takes and raises."""
-    return judge_stage(params, on_progress=on_progress, replayed=replayed).review
+    return judge_stage(params, replayed=replayed).review
 
 
-def judge_stage(
-    params: ReviewParams,
-    *,
-    on_progress: Callable[[int, int], None] | None = None,
-    replayed: Look | None = None,
-) -> Judged:
+def judge_stage(params: ReviewParams, *, replayed: Look | None = None) -> Judged:
     """Review a stage's exit: read the runs, measure them once, judge gates and checks, recommend.
 
     Args:
         params: validated parameters (see rolloutlib.plan.params).
-        on_progress: called with files read and files in all.
         replayed: the look of the review that this one repeats, which spends nothing.
 
     Raises:
@@ -110,7 +97,7 @@ def judge_stage(
     """
     plan = load_plan(given_path(params, "plan"))
     with readable():
-        source = read_source(plan, params, on_progress)
+        source = read_source(plan, params)
         carrying = carry(plan, params, source)
 
     def judged(look: Look) -> Reviewed:

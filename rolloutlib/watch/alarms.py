@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from rolloutlib.judge.incidents import Incident
     from rolloutlib.measure.daily import Days
     from rolloutlib.plan.model import Plan, StageId
-    from rolloutlib.runs import RunInfo
     from rolloutlib.watch.record import Alarm
 
 __all__ = ["added", "alarms"]
@@ -29,7 +28,7 @@ ORDER: Final = (Outcome.ROLLBACK, Outcome.NO_DATA, Outcome.RED, Outcome.AMBER, O
 
 def alarms(
     days: Days | None, plan: Plan, *, arms: tuple[str, str], stage: StageId, as_of: datetime,
-    incidents: Sequence[Incident] = (), future: Sequence[RunInfo] = (),
+    incidents: Sequence[Incident] = (),
 ) -> tuple[Alarm, ...]:  # fmt: skip
     """Return the alarms of a moment, those that ask for a rollback first.
 
@@ -40,7 +39,6 @@ def alarms(
         stage: whose features a rollback would turn off.
         as_of: the moment, with its zone.
         incidents: what the log says of the time before it.
-        future: runs that are dated after the moment, which `days` leaves out.
     """
     changed = added(plan, stage)
     if days is None:
@@ -48,7 +46,7 @@ def alarms(
     else:
         of_data = (
             *harm(days, plan, arms=arms), *surge(days, plan, arms=arms),
-            *feed(days, plan, arms=arms, as_of=as_of, future=future),
+            *feed(days, plan, arms=arms, as_of=as_of),
         )  # fmt: skip
     of_incidents = incidents_alarms(incidents, plan, as_of=as_of, changed=changed)
     meant = (_meant(alarm, plan, changed) for alarm in (*of_incidents, *of_data))
