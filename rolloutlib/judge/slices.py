@@ -15,6 +15,7 @@ import msgspec
 import narwhals as nw
 
 from rolloutlib.errors import UsageError
+from rolloutlib.judge.beside import segments_of
 from rolloutlib.judge.gate import estimated
 from rolloutlib.judge.sources import sample_frame
 from rolloutlib.measure import adjustment
@@ -22,7 +23,7 @@ from rolloutlib.measure.comparing import compare
 from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.profiles import slow_limit
 from rolloutlib.measure.scan import measure
-from rolloutlib.measure.segments import Segment, holm_of, segments
+from rolloutlib.measure.segments import Segment, holm_of
 from rolloutlib.measure.subject import Wanted
 from rolloutlib.measure.within import Condition, conditions_of, joined, matching, within
 from rolloutlib.reason import Reason, because, known
@@ -277,11 +278,9 @@ def _why(
 
 def _parts(sliced: _Within, compared: Comparison) -> tuple[Segment, ...]:
     """Estimate the pass rate within the plan's segments of the slice; nothing is tested."""
-    gate = sliced.judged.plan.gates.get("pass_rate")
-    if gate is None or not all(compared.measured.counts[arm].samples for arm in compared.pair):
+    if not all(compared.measured.counts[arm].samples for arm in compared.pair):
         return ()
-    strata = compared.measured.strata
-    parts = segments({"pass_rate": gate}, strata, compared.rules, arms_of=compared.arms)
+    parts = segments_of(sliced.judged.plan, compared)
     return tuple(msgspec.structs.replace(part, p_holm=None, loss=False) for part in parts)
 
 
