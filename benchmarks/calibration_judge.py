@@ -11,13 +11,14 @@ from benchmarks.worlds.joined import tags, with_covariate
 from benchmarks.worlds.people import Arm, Seen
 from benchmarks.worlds.rates import Rates
 from rolloutlib.measure.adjustment import adjust
-from rolloutlib.measure.design import Arms, is_binary
+from rolloutlib.measure.design import Arms
 from rolloutlib.measure.design import compared as as_compared
 from rolloutlib.measure.estimates import estimate_gate, proves
 from rolloutlib.measure.looks import look_at
 from rolloutlib.measure.moments import Cells
 from rolloutlib.measure.subject import CLEAR, SHARE
 from rolloutlib.measure.unseen import breaks, held_at
+from rolloutlib.plan.metrics import is_binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

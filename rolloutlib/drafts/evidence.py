@@ -21,7 +21,7 @@ from rolloutlib.judge.made_for import ReviewedRuns
 from rolloutlib.judge.owed import owes
 from rolloutlib.judge.unfilled import lines_unfilled, placeholder
 from rolloutlib.phrase import phrase
-from rolloutlib.plan.workbook import STAGES
+from rolloutlib.plan.workbook import STAGES, StageId
 from rolloutlib.text import markdown, plain
 from rolloutlib.words.numbers import show
 from rolloutlib.words.sentences import say
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from rolloutlib.judge.record import Reviewed
     from rolloutlib.measure.averages import RunRow
     from rolloutlib.plan.model import Check, Plan
-    from rolloutlib.plan.workbook import StageId
     from rolloutlib.words.sentences import Sentence
 
 __all__ = ["Drafted", "draft_evidence"]

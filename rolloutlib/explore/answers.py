@@ -12,7 +12,7 @@ from rolloutlib.errors import UsageError, did_you_mean
 from rolloutlib.explore.described import number, text
 from rolloutlib.explore.samples import SINGLE, by_group, by_prompt
 from rolloutlib.explore.tables import Table
-from rolloutlib.judge.answers import asked_of, flips, pair_of, told_texts, why_none
+from rolloutlib.judge.answers import asked_of, flips, told_texts, why_none
 from rolloutlib.judge.counting import by_hand
 from rolloutlib.judge.slices import samples_within
 from rolloutlib.measure.behind import groups, singles
@@ -212,7 +212,7 @@ _OUTCOMES: Final = {
 
 def _worst(judged: Judged, query: Wanted, conditions: Sequence[Condition], lang: str) -> Answers:
     gate = query.gate or "pass_rate"
-    question, pair = asked_of(judged, gate), pair_of(judged)
+    question, pair = asked_of(judged, gate), judged.pair
     with readable():
         samples = samples_within(judged, conditions)
         names = sliceable(samples.extras)
@@ -263,7 +263,7 @@ def _singles(judged: Judged, query: Wanted, conditions: Sequence[Condition], lan
 
 
 def _arms(judged: Judged, arm: str) -> tuple[str, ...]:
-    control, treatment = pair_of(judged)
+    control, treatment = judged.pair
     arms = {"control": (control,), "treatment": (treatment,), "both": (control, treatment),
              control: (control,), treatment: (treatment,)}  # fmt: skip
     if arm not in arms:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["choose_outcome", "choose_slice"]
 
-COLUMNS: Final = ("category", "difficulty", "profile")
 MOST: Final = 200  # values of a column that a list offers
 OUTCOMES: Final = {
     "worse": say("worse"), "better": say("better"), "same": say("the same"),

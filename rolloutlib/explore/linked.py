@@ -62,10 +62,9 @@ def linked(judged: Judged, metric: Metric | None, by: str | None, lang: str) -> 
         columns = (*PLANNED, *labels_in(samples.extras))
         metric = _metric(judged, metric)
         edges = _edges(judged, metric)
-        arms = (judged.params.control, judged.params.treatment)
         import narwhals as nw
 
-        frame = samples.frame().filter(nw.col("arm").is_in(arms))
+        frame = samples.frame().filter(nw.col("arm").is_in(judged.pair))
         by = _column(frame, by, columns)
         own_look()
         return _panels(judged, _counted(frame, by, metric, edges), by, metric, edges)
@@ -143,7 +142,7 @@ def _panels(
 ) -> alt.HConcatChart:
     import altair as alt
 
-    arms = (judged.params.control, judged.params.treatment)
+    arms = judged.pair
     shown = dict(zip(arms, distinct(arms), strict=True))
     labels = _labels(counts)
     steps = [

@@ -238,7 +238,7 @@ def _in_all(shown: int, total: int) -> Sentence:
 
 
 def _both_arms(judged: Judged) -> tuple[nw.LazyFrame[Any], tuple[str, str]]:
-    return sample_frame(judged.source).frame(), (judged.review.control, judged.review.treatment)
+    return sample_frame(judged.source).frame(), judged.pair
 
 
 def _treated(judged: Judged) -> tuple[nw.LazyFrame[Any], str]:

@@ -73,7 +73,6 @@ class GateForecast:
 
     Attributes:
         proof: what the stage's bound must clear.
-        truths: the true value of the contrast under each truth.
         provable: the limit that the bound clears with the plan's power when the design alternative
             is true.
         needed: users or pairs for the stage's limit, when there are too few; None when there are
@@ -84,7 +83,6 @@ class GateForecast:
     id: str
     gate: Gate
     proof: float
-    truths: Mapping[str, float]
     provable: float
     needed: Needed | None
     chances: Mapping[str, Chance]
@@ -247,10 +245,8 @@ def _gate(
     design = judged["design"][key]
     bound, share = (design.lower, 1 - power) if gate.harm == "lower" else (design.upper, power)
     provable = float(np.quantile(bound, share, method="inverted_cdf"))  # bounds may be infinite
-    return GateForecast(
-        key, gate, gate.proof_limit(stage, limits), _contrasts(gate, stage, limits), provable,
-        _needed(setting, gate, pilot), chances,
-    )  # fmt: skip
+    needed = _needed(setting, gate, pilot)
+    return GateForecast(key, gate, gate.proof_limit(stage, limits), provable, needed, chances)
 
 
 def _chance(judged: Judged) -> Chance:

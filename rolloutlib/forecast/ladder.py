@@ -14,8 +14,7 @@ import numpy as np
 
 from rolloutlib.forecast.chances import PLAINLY, at_the_last_look, combined, study_of, truths_of
 from rolloutlib.forecast.judged import judge_arms, last_runs, literal_limit, simulated, world_metric
-from rolloutlib.forecast.sources import beside, run_sources
-from rolloutlib.forecast.worlds import CHUNK, compared, simulate
+from rolloutlib.forecast.worlds import CHUNK, compared, simulate, sources_of
 from rolloutlib.measure.design import Compared, Sums
 from rolloutlib.measure.unseen import held_at
 from rolloutlib.plan.workbook import STAGES
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
     from rolloutlib.forecast.judged import Judged
     from rolloutlib.forecast.worlds import Layout, World
-    from rolloutlib.measure.design import Source
     from rolloutlib.plan.model import Gate, Plan
     from rolloutlib.plan.workbook import StageId
 
@@ -213,14 +211,5 @@ def _together(gate: Gate, stages: Sequence[Simulated]) -> Compared:
                for name in ("n", "total")))
         for arms in ([part.one for part in parts], [part.zero for part in parts])
     )  # fmt: skip
-    return parts[-1]._replace(one=treated, zero=control, beyond=_sources(gate, metric, stages))
-
-
-def _sources(gate: Gate, metric: str, stages: Sequence[Simulated]) -> tuple[Source, ...]:
-    if any(study.runs == 1 for _, study in stages):
-        return ()
-    treated = beside([world.by_run[metric, 1] for world, _ in stages])
-    if gate.contrast == "treatment":
-        return run_sources(treated, treated, shared=False)
-    control = beside([world.by_run[metric, 0] for world, _ in stages])
-    return run_sources(treated, control, shared=stages[-1][1].shared)
+    beyond = sources_of(stages, metric, contrast=gate.contrast)
+    return parts[-1]._replace(one=treated, zero=control, beyond=beyond)

@@ -55,6 +55,8 @@ def run_sources(treated: ByRun, control: ByRun, *, shared: bool) -> tuple[Source
 
 def beside(parts: Sequence[ByRun]) -> ByRun:
     """Put stages side by side: other runs, other units."""
+    if len(parts) == 1:
+        return parts[0]
     runs, units = (sum(part.n.shape[axis] for part in parts) for axis in (1, 2))
     whole = tuple(np.zeros((len(parts[0].n), runs, units)) for _ in ByRun._fields)
     run = unit = 0

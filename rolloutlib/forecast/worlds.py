@@ -16,8 +16,8 @@ import numpy as np
 from scipy import special
 
 from rolloutlib.forecast.latent import latency, latent_icc, run_spread, threshold  # fmt: skip
-from rolloutlib.forecast.sources import ByRun, run_sources
-from rolloutlib.measure.design import Compared, Sums
+from rolloutlib.forecast.sources import ByRun, beside, run_sources
+from rolloutlib.measure.design import TOGETHER, Compared, Sums
 from rolloutlib.plan.metrics import METRICS
 from rolloutlib.stats.clusters import side_by_side
 
@@ -70,7 +70,7 @@ class Layout:
     @property
     def shared(self) -> bool:
         """Whether entry k of both arms is the same unit."""
-        return self.kind in {"paired", "crossed"}
+        return self.kind in TOGETHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def compared(world: World, study: Layout, metric: str, *, contrast: str) -> Comp
     A pair whose partner is missing is left out.
     """
     treated, unit = world.treatment[metric], UNIT_OF.get(study.kind, "user")
-    beyond = sources_of(world, study, metric, contrast=contrast)
+    beyond = sources_of([(world, study)], metric, contrast=contrast)
     if contrast == "treatment":
         return Compared(treated, treated, "one_arm", unit, beyond)
     control = world.control[metric]
@@ -118,14 +118,17 @@ def compared(world: World, study: Layout, metric: str, *, contrast: str) -> Comp
     return Compared(treated, control, study.kind, unit, beyond)
 
 
-def sources_of(world: World, study: Layout, metric: str, *, contrast: str) -> tuple[Source, ...]:
-    """Return what the runs add to a metric's variance; nothing in a study of one run."""
-    if study.runs == 1:
+def sources_of(
+    stages: Sequence[tuple[World, Layout]], metric: str, *, contrast: str
+) -> tuple[Source, ...]:
+    """Return what the runs of all stages add to a metric's variance; nothing where one has one."""
+    if any(study.runs == 1 for _, study in stages):
         return ()
-    treated = world.by_run[metric, 1]
+    treated = beside([world.by_run[metric, 1] for world, _ in stages])
     if contrast == "treatment":
         return run_sources(treated, treated, shared=False)
-    return run_sources(treated, world.by_run[metric, 0], shared=study.shared)
+    control = beside([world.by_run[metric, 0] for world, _ in stages])
+    return run_sources(treated, control, shared=stages[-1][1].shared)
 
 
 def layout(
@@ -144,7 +147,7 @@ def layout(
         ratio: units of the control for each of the treatment, where the arms do not share them.
         missing: as `Layout`.
     """
-    shared = kind in {"paired", "crossed"}
+    shared = kind in TOGETHER
     treatment = _sizes(units, per_unit, spread)
     control = treatment if shared else _sizes(round(units * ratio), per_unit, spread)
     return Layout(kind, control, treatment, icc, pairing if shared else 0.0, missing)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.behind import Behind, Outcome
     from rolloutlib.reason import Reason
 
-__all__ = ["Flipped", "asked_of", "flipped", "flips", "pair_of", "told_texts", "why_none"]
+__all__ = ["Flipped", "asked_of", "flipped", "flips", "told_texts", "why_none"]
 
 # What no answer is judged by: none flips from fast to slow, or from cheap to dear.
 SOFT = ("latency_ms", "slow", "cost", "tokens_in", "tokens_out")
@@ -47,11 +47,6 @@ class Flipped(NamedTuple):
     conditions: tuple[Condition, ...]
     behind: Behind | None
     why: Reason | None
-
-
-def pair_of(judged: Judged) -> tuple[str, str]:
-    """Return the names of the control and the treatment."""
-    return judged.review.control, judged.review.treatment
 
 
 def asked_of(judged: Judged, gate_id: str) -> Asked:
@@ -94,11 +89,10 @@ def flips(
             "outcome is {outcome!r}, but no answer passes or fails {gate}; expected worse, better, "
             "same or all.", outcome=kind, gate=gate_id,
         )  # fmt: skip
-    pair = pair_of(judged)
     with readable():
         samples = samples_within(judged, conditions)
         behind = side_by_side(
-            samples.frame(), pair, quantity, outcome=kind, n=n, extras=samples.extras
+            samples.frame(), judged.pair, quantity, outcome=kind, n=n, extras=samples.extras
         )
         behind = told_texts(judged, behind)
     judged.source.runs.check_unchanged()
@@ -110,7 +104,7 @@ def told_texts(judged: Judged, behind: Behind) -> Behind:
     if not behind.rows.num_rows:
         return behind
     samples = sample_frame(judged.source, texts=True)
-    rows = with_texts(behind.rows, samples.frame(), samples.texts, pair_of(judged))
+    rows = with_texts(behind.rows, samples.frame(), samples.texts, judged.pair)
     return replace(behind, rows=rows)
 
 

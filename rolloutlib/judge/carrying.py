@@ -21,7 +21,7 @@ from rolloutlib.measure.comparison import Earlier
 from rolloutlib.measure.days import load
 from rolloutlib.measure.looks import look_at
 from rolloutlib.plan.workbook import STAGES, workbook_root
-from rolloutlib.reason import because
+from rolloutlib.reason import Reason, because
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from rolloutlib.plan.model import Plan
     from rolloutlib.plan.params import ReviewParams
     from rolloutlib.plan.workbook import StageId
-    from rolloutlib.reason import Reason
     from rolloutlib.runs import InputFile
 
 __all__ = ["Carrying", "carry", "stage_in", "stage_params_of", "under", "whole_digest"]
@@ -142,34 +141,47 @@ def _with_next(
 ) -> Carrying:
     """Return what is carried with the next stage down, or with why it is not."""
     its = stage_params_of(params, place)
-    row = CarriedStage(its.stage, its.runs)
-    try:
-        source = read_source(plan, its)
-        if not source.runs.runs and source.runs.other_stage:
-            count = source.runs.other_stage
-            return _told(carrying, row, because("carry.stage", stage=its.stage, count=count))
-        compared = compare(plan, its, source.runs, source.measuring, look)
-    except UsageError as error:
-        if not (workbook_root() / its.runs).exists():
-            raise
-        return _told(carrying, row, because("carry.unreadable", message=str(error)))
-    except RolloutError as error:
-        return _told(carrying, row, because("carry.unreadable", message=str(error)))
-    control, treatment = (compared.measured.counts[arm].samples for arm in compared.pair)
-    row = CarriedStage(
-        its.stage, its.runs, None, control, treatment,
-        tuple(run.run_id for run in compared.rows), source.digest,
-    )  # fmt: skip
-    files = (replace(file, name=f"{under(its.stage)}{file.name}") for file in source.runs.inputs)
-    carrying = carrying._replace(
-        inputs=(*carrying.inputs, *files), sources=(*carrying.sources, source),
-    )  # fmt: skip
+    alone = _alone(plan, its, look)
+    if isinstance(alone, Reason):
+        return _refused(carrying, CarriedStage(its.stage, its.runs), alone)
+    source, compared = alone
+    row, carrying = _row(its, source, compared), _with_read(carrying, its.stage, source)
     between = [earlier.compared for earlier in carrying.earlier]
     why = _policy(plan, carrying) or refusal(compared, reviewed, plan.gates.values(), between)
     if why is not None:
-        return _told(carrying, row, why)
+        return _refused(carrying, row, why)
     earlier = (*carrying.earlier, Earlier(its.stage, compared))
     return carrying._replace(stages=(*carrying.stages, row), earlier=earlier)
+
+
+def _alone(plan: Plan, its: ReviewParams, look: Look) -> tuple[Source, Comparison] | Reason:
+    """Read and measure a stage by itself, or return why that cannot be done.
+
+    Raises:
+        UsageError: there is no such path: nobody meant that.
+    """
+    try:
+        source = read_source(plan, its)
+        if not source.runs.runs and source.runs.other_stage:
+            return because("carry.stage", stage=its.stage, count=source.runs.other_stage)
+        return source, compare(plan, its, source.runs, source.measuring, look)
+    except RolloutError as error:
+        if isinstance(error, UsageError) and not (workbook_root() / its.runs).exists():
+            raise
+        return because("carry.unreadable", message=str(error))
+
+
+def _row(its: ReviewParams, source: Source, compared: Comparison) -> CarriedStage:
+    """Return what a review tells of a stage that it carries."""
+    control, treatment = (compared.measured.counts[arm].samples for arm in compared.pair)
+    run_ids = tuple(run.run_id for run in compared.rows)
+    return CarriedStage(its.stage, its.runs, None, control, treatment, run_ids, source.digest)
+
+
+def _with_read(carrying: Carrying, stage: int, source: Source) -> Carrying:
+    """Add what was read of a stage, whatever becomes of it."""
+    files = (replace(file, name=f"{under(stage)}{file.name}") for file in source.runs.inputs)
+    return carrying._replace(inputs=(*carrying.inputs, *files), sources=(*carrying.sources, source))
 
 
 def _policy(plan: Plan, carrying: Carrying) -> Reason | None:
@@ -180,7 +192,7 @@ def _policy(plan: Plan, carrying: Carrying) -> Reason | None:
     return None if gap is None else because("carry.gap", stage=gap)
 
 
-def _told(carrying: Carrying, row: CarriedStage, why: Reason) -> Carrying:
+def _refused(carrying: Carrying, row: CarriedStage, why: Reason) -> Carrying:
     refused = msgspec.structs.replace(row, why=why)
     return carrying._replace(stages=(*carrying.stages, refused))
 

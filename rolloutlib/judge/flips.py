@@ -17,9 +17,10 @@ import msgspec
 import numpy as np
 
 from rolloutlib.judge.record import Verdict
-from rolloutlib.measure.design import Compared, Sums, is_binary, read_design
+from rolloutlib.measure.design import Compared, Sums, read_design
 from rolloutlib.measure.estimates import estimate_gate, estimate_many, proves
 from rolloutlib.measure.moments import Cells
+from rolloutlib.plan.metrics import is_binary
 from rolloutlib.stats import flips as chance
 
 if TYPE_CHECKING:
@@ -197,9 +198,7 @@ def _new_samples(row: _Row, repeats: int, rng: np.random.Generator, *, pooled: b
     cells = [row.arms.treatment, row.arms.control]
     sizes = [float(part.n.sum()) for part in cells]
     if pooled:
-        whole = Cells(*(np.concatenate([getattr(part, name) for part in cells])
-                        for name in ("n", "mean", "m2")))  # fmt: skip
-        cells = [whole, whole]
+        cells = [Cells.joined(cells)] * 2
     both = [_new_sums(part, size, row.metric, repeats, rng)
             for part, size in zip(cells, sizes, strict=True)]  # fmt: skip
     return Compared(both[0], both[1], row.kind, "sample", row.arms.beyond)

@@ -14,7 +14,7 @@ from rolloutlib.measure.adjustment import adjust
 from rolloutlib.measure.carried import stage_arms, summed
 from rolloutlib.measure.corrected import needed_labels
 from rolloutlib.measure.design import compared as as_compared
-from rolloutlib.measure.design import is_binary, metric_of, told_by
+from rolloutlib.measure.design import metric_of, told_by
 from rolloutlib.measure.estimates import clears, estimate_gate
 from rolloutlib.measure.method_names import cuped, not_adjusted
 from rolloutlib.measure.needed import UNITS, Needed, needed, needed_for_quantiles
@@ -28,6 +28,7 @@ from rolloutlib.measure.unseen import (
     unseen,
     worst_of,
 )
+from rolloutlib.plan.metrics import is_binary
 from rolloutlib.reason import because, known
 
 if TYPE_CHECKING:

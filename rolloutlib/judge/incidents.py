@@ -15,7 +15,7 @@ import msgspec
 from rolloutlib.errors import FileError, RunsError
 from rolloutlib.files import bounded_bytes
 from rolloutlib.judge.finding import said
-from rolloutlib.measure.comparing import after
+from rolloutlib.measure.presence import after
 from rolloutlib.phrase import phrase
 from rolloutlib.runs.located import MalformedError, read_object
 from rolloutlib.runs.quarantine import shown

@@ -13,7 +13,7 @@ from rolloutlib.reason import Reason
 if TYPE_CHECKING:
     from rolloutlib.runs.sources import SourceSpec
 
-__all__ = ["Meaning", "PairReview", "TakenFor", "encode_pair"]
+__all__ = ["Meaning", "PairReview", "TakenFor"]
 
 NO_STAGE: Final = -1
 
@@ -56,11 +56,6 @@ class PairReview(
     doubted: dict[str, Reason] = {}  # noqa: RUF012 -- msgspec copies it
     needs: tuple[str, ...] = ()
     flips: Flips | None = None
-
-
-def encode_pair(review: PairReview) -> bytes:
-    """Return review.json: one field a line, floats that decode to the same floats."""
-    return msgspec.json.format(msgspec.json.encode(review), indent=1) + b"\n"
 
 
 class Meaning(NamedTuple):

@@ -29,8 +29,7 @@ from rolloutlib.judge.people import people_say
 from rolloutlib.judge.recommendation import changes, reasons, recommend
 from rolloutlib.judge.record import Recommendation, Reviewed
 from rolloutlib.judge.register import over_the_cap, register_findings, register_warnings
-from rolloutlib.judge.risks import judge_risks
-from rolloutlib.judge.signals import read_signals
+from rolloutlib.judge.signals import risks_of
 from rolloutlib.judge.sources import given_path, read_source
 from rolloutlib.measure.comparing import compare
 from rolloutlib.measure.comparison import Earlier
@@ -44,8 +43,6 @@ from rolloutlib.reason import because, said
 from rolloutlib.runs.database import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from rolloutlib.judge.carrying import Carrying
     from rolloutlib.judge.recommendation import Finding
     from rolloutlib.judge.record import CheckResult, GateResult
@@ -54,7 +51,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.comparison import Comparison
     from rolloutlib.measure.drift import Drift
     from rolloutlib.measure.looks import Look
-    from rolloutlib.measure.segments import IssueRate
+    from rolloutlib.measure.segments import IssueRate, Segment
     from rolloutlib.phrase import Phrase
     from rolloutlib.plan.model import Plan
     from rolloutlib.plan.params import ReviewParams
@@ -76,28 +73,22 @@ class Judged(NamedTuple):
     params: ReviewParams
     source: Source
 
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The names of the control and the treatment."""
+        return self.params.control, self.params.treatment
 
-def review_stage(
-    params: ReviewParams,
-    *,
-    on_progress: Callable[[int, int], None] | None = None,
-    replayed: Look | None = None,
-) -> Reviewed:
+
+def review_stage(params: ReviewParams, *, replayed: Look | None = None) -> Reviewed:
     """Review a stage's exit, with what `judge_stage` takes and raises."""
-    return judge_stage(params, on_progress=on_progress, replayed=replayed).review
+    return judge_stage(params, replayed=replayed).review
 
 
-def judge_stage(
-    params: ReviewParams,
-    *,
-    on_progress: Callable[[int, int], None] | None = None,
-    replayed: Look | None = None,
-) -> Judged:
+def judge_stage(params: ReviewParams, *, replayed: Look | None = None) -> Judged:
     """Review a stage's exit: read the runs, measure them once, judge gates and checks, recommend.
 
     Args:
         params: validated parameters (see rolloutlib.plan.params).
-        on_progress: called with files read and files in all.
         replayed: the look of the review that this one repeats, which spends nothing.
 
     Raises:
@@ -107,7 +98,7 @@ def judge_stage(
     """
     plan = load_plan(given_path(params, "plan"))
     with readable():
-        source = read_source(plan, params, on_progress)
+        source = read_source(plan, params)
         carrying = carry(plan, params, source)
 
     def judged(look: Look) -> Reviewed:
@@ -127,66 +118,76 @@ def _judged(
     plan: Plan, params: ReviewParams, source: Source, carrying: Carrying, look: Look
 ) -> Reviewed:
     """Judge the runs at this look."""
-    runs, fixed, digest = source.runs, carrying.fixed, carrying.digest(source.digest)
-    alone = compare(plan, params, runs, source.measuring, look, fixed=fixed)
+    runs, digest = source.runs, carrying.digest(source.digest)
+    alone = compare(plan, params, runs, source.measuring, look, fixed=carrying.fixed)
     compared = carrying.on(alone)
-    issues = issues_of(plan, compared)
-    gates = _gates(plan, params, compared, issues)
-    checks, parts = _checks(plan, params, compared, digest), segments_of(plan, compared)
-    every = [*reversed(compared.earlier), Earlier(params.stage, compared)]
-    drift, risks = moving(plan, every, gates), _risks(plan, source, alone)
-    decides = Decides() if compared.blocks else plan.decides  # what is blocked proves nothing
-    findings = [*findings_of(decides, gates, parts, issues, drift), *register_findings(risks)]
-    recommended = recommend(gates, checks, findings)
-    why = _reasons(compared, runs, gates, checks, findings, recommended)
+    verdicts = _verdicts(plan, params, source, alone, compared, digest)
+    gates, checks = verdicts.gates, verdicts.checks
+    recommended = recommend(gates, checks, verdicts.findings)
+    why = _reasons(compared, runs, verdicts, recommended)
     labels, of_labels = people_say(compared, plan.gates, gates)
     stage = plan.stages[params.stage]
     return Reviewed(
-        stage=params.stage, control=params.control, treatment=params.treatment,
-        recommendation=recommended,
-        changes=changes(gates, checks, compared.blocks),
-        reasons=why,
+        stage=params.stage, stage_name=stage.name, audience=stage.audience,
+        control=params.control, treatment=params.treatment,
+        recommendation=recommended, reasons=why, changes=changes(gates, checks, compared.blocks),
         decided=decided_of(plan, params.stage),
         open_items=open_items(plan, params.stage, recommended, why, gates, checks),
-        gates=gates, segments=parts, checks=checks, risks=risks, issues=issues,
-        labels=labels, completeness=compared.completeness,
+        gates=gates, segments=verdicts.segments, checks=checks, risks=verdicts.risks,
+        issues=verdicts.issues, drift=verdicts.drift, labels=labels,
+        completeness=compared.completeness, set_aside=compared.set_aside,
         features={f.flag.removeprefix("feature."): key for key, f in plan.features.items()},
         inputs=(*runs.inputs, *carrying.inputs), carried=carrying.stages,
         quarantine=groups_of((*runs.quarantined, *runs.failed)),
         arms=compared.summaries, runs=compared.rows, design=compared.design,
         warnings=(*_not_carried(carrying), *over_the_cap(plan, params.stage, alone),
-                  *register_warnings(risks), *compared.warnings, *of_labels,
-                  *_told(plan, runs, alone, issues, drift)),
-        drift=drift, set_aside=compared.set_aside,
+                  *register_warnings(verdicts.risks), *compared.warnings, *of_labels,
+                  *_told(plan, runs, alone, verdicts)),
         profile=compared.profile, min_score=compared.limits.min_score,
-        as_of=params.as_of, look=look, stage_name=stage.name, audience=stage.audience,
+        as_of=params.as_of, look=look,
         source_title=runs.source.title if runs.source else None,
-        data_sha256=digest,
-        plan_sha256=file_sha256(given_path(params, "plan")),
+        data_sha256=digest, plan_sha256=file_sha256(given_path(params, "plan")),
         distributions=distributions(compared.measured), refused=runs.quarantined,
     )  # fmt: skip
 
 
-def _gates(
-    plan: Plan, params: ReviewParams, compared: Comparison, issues: Sequence[IssueRate]
-) -> tuple[GateResult, ...]:
-    """Judge every gate of the plan at the reviewed stage."""
+class _Verdicts(NamedTuple):
+    """What is judged at a look, gates and what stands beside them, before it is weighed."""
+
+    gates: tuple[GateResult, ...]
+    checks: tuple[CheckResult, ...]
+    segments: tuple[Segment, ...]
+    issues: tuple[IssueRate, ...]
+    drift: tuple[Drift, ...]
+    risks: tuple[RiskState, ...]
+    findings: tuple[Finding, ...]
+
+
+def _verdicts(
+    plan: Plan, params: ReviewParams, source: Source, alone: Comparison, compared: Comparison,
+    digest: str,
+) -> _Verdicts:  # fmt: skip
+    """Judge the stage, `alone` or with what it carries: risks are of its own samples."""
+    issues = issues_of(plan, compared)
     rising = rising_of(issues)
-    return tuple(
+    gates = tuple(
         judge_gate(compared, key, gate, params.stage, decides=plan.decides, rising=rising)
         for key, gate in plan.gates.items()
     )
+    checks, parts = _checks(plan, params, compared, digest), segments_of(plan, compared)
+    drift = moving(plan, [*reversed(compared.earlier), Earlier(params.stage, compared)], gates)
+    risks = risks_of(plan, source, alone)
+    decides = Decides() if compared.blocks else plan.decides  # what is blocked proves nothing
+    findings = (*findings_of(decides, gates, parts, issues, drift), *register_findings(risks))
+    return _Verdicts(gates, checks, parts, issues, drift, risks, findings)
 
 
-def _told(
-    plan: Plan, runs: Runs, compared: Comparison, issues: Sequence[IssueRate],
-    drift: Sequence[Drift],
-) -> list[Reason]:  # fmt: skip
+def _told(plan: Plan, runs: Runs, alone: Comparison, verdicts: _Verdicts) -> list[Reason]:
     """Say what decides nothing: segments without data, issues that are gone, later runs."""
     return [
-        *unseen_segments(plan.evidence, runs.extras, compared.measured),
-        *vanished_of(issues),
-        *told_of_drift(drift),
+        *unseen_segments(plan.evidence, runs.extras, alone.measured),
+        *vanished_of(verdicts.issues),
+        *told_of_drift(verdicts.drift),
     ]
 
 
@@ -212,12 +213,6 @@ def invalid_review(params: ReviewParams, message: Phrase | str) -> Reviewed:
         reasons=why, decided=decided, open_items=owed,
         quarantine=groups_of((*refused, *failed)), refused=refused,
     )  # fmt: skip
-
-
-def _risks(plan: Plan, source: Source, compared: Comparison) -> tuple[RiskState, ...]:
-    """Judge the risk register by this stage's own samples."""
-    shares = source.sharing(compared.pair, unit=compared.measured.unit)
-    return judge_risks(plan, read_signals(plan, compared, shares, source.runs.copies))
 
 
 def _checks(
@@ -248,12 +243,13 @@ def _not_carried(carrying: Carrying) -> list[Reason]:
 
 
 def _reasons(
-    compared: Comparison, runs: Runs, gates: Sequence[GateResult], checks: Sequence[CheckResult],
-    findings: Sequence[Finding], recommended: Recommendation,
-) -> tuple[Reason, ...]:  # fmt: skip
+    compared: Comparison, runs: Runs, verdicts: _Verdicts, recommended: Recommendation
+) -> tuple[Reason, ...]:
     if compared.invalid is not None:
         return (compared.invalid,)
-    hidden = [finding.why for finding in findings]
+    hidden = [finding.why for finding in verdicts.findings]
     copied = copies(runs, compared.pair)
     go = recommended is Recommendation.GO
-    return reasons(gates, checks, hidden, blocks=compared.blocks, copied=copied, go=go)
+    return reasons(
+        verdicts.gates, verdicts.checks, hidden, blocks=compared.blocks, copied=copied, go=go
+    )

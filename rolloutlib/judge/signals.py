@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from rolloutlib.judge.readings import NATS, Reading, Signals
+from rolloutlib.judge.risks import judge_risks
 from rolloutlib.measure.design import Arms, metric_of
 from rolloutlib.measure.estimates import estimate_gate
-from rolloutlib.measure.moments import Cells
+from rolloutlib.measure.moments import Cells, added
 from rolloutlib.measure.shares import cells_of_share, tags_of
 from rolloutlib.measure.subject import spelled_as_there
 from rolloutlib.plan.gates import Gate
@@ -20,22 +21,30 @@ from rolloutlib.runs.spellings import folded
 from rolloutlib.stats import divergence, proportions, sequential
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
+    from rolloutlib.judge.risks import RiskState
+    from rolloutlib.judge.sources import Source
     from rolloutlib.measure.comparison import Comparison
     from rolloutlib.measure.estimates import Estimate
-    from rolloutlib.measure.moments import MomentTable
+    from rolloutlib.measure.moments import Floats, MomentTable
     from rolloutlib.measure.shares import Shares
     from rolloutlib.plan.gates import Evidence
     from rolloutlib.plan.model import Plan, Risk, Signal
 
-__all__ = ["mix_reading", "read_signals", "share_reading"]
+__all__ = ["crowded", "levels_of", "mix_reading", "read_signals", "risks_of", "share_reading"]
 
 MOST_REASONS = 50  # of vetoes that are tested, the most frequent ones
 SIGNIFICANT = 0.05  # family-wise, after Holm
 FARTHEST: Final = 99.0  # nats: what a mix diverges that has what the plan excludes
 _VETOED = Gate(title="", metric="vetoed", contrast="difference", harm="higher", limit=1.0,
                alternative=0.0)  # fmt: skip
+
+
+def risks_of(plan: Plan, source: Source, compared: Comparison) -> tuple[RiskState, ...]:
+    """Judge the risk register by what was measured, of a review or of the days of a watch."""
+    shares = source.sharing(compared.pair, unit=compared.measured.unit)
+    return judge_risks(plan, read_signals(plan, compared, shares, source.runs.copies))
 
 
 def read_signals(
@@ -184,24 +193,25 @@ def _risen(compared: Comparison, shares: Shares, profile: str | None, reason: st
 
 def _mix(plan: Plan, compared: Comparison, shares: Shares) -> Reading:
     """Hold the treatment's difficulty against the planned mix, cluster by cluster."""
-    treated = shares.mix.where(arm=compared.pair[1])
-    cluster, difficulty = treated.keys["cluster"], treated.keys["difficulty"]
-    counts = np.zeros((len(cluster.labels), len(plan.monitoring.difficulty)))
-    for column, label in enumerate(plan.monitoring.difficulty):
+    treated, target = shares.mix.where(arm=compared.pair[1]), plan.monitoring.difficulty
+    single = compared.measured.unit == "sample"
+    counts = levels_of(treated, target, single=single)
+    return mix_reading(counts, {**target}, compared.rules, single=single)
+
+
+def levels_of(mix: MomentTable, levels: Collection[str], *, single: bool) -> Floats:
+    """Return samples by cluster and difficulty; where each stands for itself, of all together."""
+    cluster, difficulty = mix.keys["cluster"], mix.keys["difficulty"]
+    counts = np.zeros((max(len(cluster.labels), 1), len(levels)))
+    for column, label in enumerate(levels):
         chosen = difficulty.codes == difficulty.code(label)
-        np.add.at(counts[:, column], cluster.codes[chosen], treated.rows[chosen])
-    if compared.measured.unit == "sample":
-        counts = counts.sum(axis=0, keepdims=True)
-    target = plan.monitoring.difficulty
-    return mix_reading(
-        counts, {**target}, compared.rules, single=compared.measured.unit == "sample"
-    )
+        counts[:, column] = added(cluster.codes[chosen], mix.rows[chosen], len(counts))
+    return counts.sum(axis=0, keepdims=True) if single else counts
 
 
 def mix_reading(
-    counts: np.ndarray[tuple[int, int], np.dtype[np.float64]], target: Mapping[str, float],
-    rules: Evidence, *, single: bool = False,
-) -> Reading:  # fmt: skip
+    counts: Floats, target: Mapping[str, float], rules: Evidence, *, single: bool
+) -> Reading:
     """Return the divergence of a mix from its target, and what chance alone stays within.
 
     KL in nats (`stats.divergence`). Samples of one cluster are alike, so n counts divided by the
@@ -239,23 +249,27 @@ def _crowded(risk: Risk, compared: Comparison, shares: Shares) -> Reading:
     sets = tags_of(shares.tags, compared.pair[1]) if shares.tags is not None else {}
     if not sets:
         return Reading(absent=because("field.missing", field="suggestedTags"))
-    most, pairs = risk.max_tags or 0, {pair: {*map(folded, pair)} for pair in risk.contradictory}
-    many = sum(n for tags, n in sets.items() if len(tags) > most)
-    opposed = {
-        pair: sum(n for tags, n in sets.items() if both <= {*map(folded, tags)})
-        for pair, both in pairs.items()
-    }
-    wrong = sum(
-        n for tags, n in sets.items()
-        if len(tags) > most or any(both <= {*map(folded, tags)} for both in pairs.values())
-    )  # fmt: skip
-    remarks = [because("risk.many_tags", count=many, most=most)] if many else []
+    crowds = [(n, *crowded(tags, risk)) for tags, n in sets.items()]
+    many = sum(n for n, too_many, _ in crowds if too_many)
+    opposed = {pair: sum(n for n, _, pairs in crowds if pair in pairs)
+               for pair in risk.contradictory}  # fmt: skip
+    wrong = sum(n for n, too_many, pairs in crowds if too_many or pairs)
+    remarks = [because("risk.many_tags", count=many, most=risk.max_tags)] if many else []
     remarks += [
         because("risk.opposed", count=n, one=pair[0], other=pair[1])
         for pair, n in opposed.items()
         if n
     ]
     return share_reading(wrong, sum(sets.values()), compared.rules, remarks=tuple(remarks))
+
+
+def crowded(tags: Sequence[str], risk: Risk | None) -> tuple[bool, list[tuple[str, str]]]:
+    """Return whether a risk allows fewer tags, and which of its pairs they hold, any spelling."""
+    if risk is None:
+        return False, []
+    spelled_alike = {*map(folded, tags)}
+    opposed = [pair for pair in risk.contradictory if {*map(folded, pair)} <= spelled_alike]
+    return risk.max_tags is not None and len(tags) > risk.max_tags, opposed
 
 
 def _copied(compared: Comparison, copies: Mapping[str, int]) -> Reading:

@@ -15,6 +15,7 @@ import msgspec
 import narwhals as nw
 
 from rolloutlib.errors import UsageError
+from rolloutlib.judge.beside import segments_of
 from rolloutlib.judge.gate import estimated
 from rolloutlib.judge.sources import sample_frame
 from rolloutlib.measure import adjustment
@@ -22,7 +23,7 @@ from rolloutlib.measure.comparing import compare
 from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.profiles import slow_limit
 from rolloutlib.measure.scan import measure
-from rolloutlib.measure.segments import Segment, holm_of, segments
+from rolloutlib.measure.segments import Segment, holm_of
 from rolloutlib.measure.subject import Wanted
 from rolloutlib.measure.within import Condition, conditions_of, joined, matching, within
 from rolloutlib.reason import Reason, because, known
@@ -131,19 +132,16 @@ def sliced_conditions(
         RunsError: the rows cannot be read.
     """
     with readable():
-        samples = sample_frame(judged.source)
+        samples = samples_within(judged, first)
         conditions = conditions_of(values, samples.extras)
-        pair = (judged.review.control, judged.review.treatment)
-        of_both = samples.frame().filter(nw.col("arm").is_in(pair))
-        matching(within(of_both, first), conditions)
+        matching(samples.frame(), conditions)
     return joined(first, conditions)
 
 
 def samples_within(judged: Judged, conditions: Sequence[Condition]) -> Samples:
     """Return the samples of both arms in a slice, lazily."""
     samples = sample_frame(judged.source)
-    pair = (judged.review.control, judged.review.treatment)
-    frame = within(samples.frame().filter(nw.col("arm").is_in(pair)), conditions)
+    frame = within(samples.frame().filter(nw.col("arm").is_in(judged.pair)), conditions)
     return replace(samples, lazy=frame, known="")
 
 
@@ -179,7 +177,7 @@ def _compared(sliced: _Within) -> Comparison:
     """Lay both arms of a slice side by side, with the issue and the limits of the review."""
     judged = sliced.judged
     plan, params, review, runs = judged.plan, judged.params, judged.review, judged.source.runs
-    pair, limits = (review.control, review.treatment), plan.profile(review.profile or "default")
+    pair, limits = judged.pair, plan.profile(review.profile or "default")
     issue = tuple(gate.subject for gate in review.gates if gate.subject)
     measured = measure(
         sliced.samples, pair, timeout_cap_ms=plan.evidence.timeout_cap_ms,
@@ -280,11 +278,9 @@ def _why(
 
 def _parts(sliced: _Within, compared: Comparison) -> tuple[Segment, ...]:
     """Estimate the pass rate within the plan's segments of the slice; nothing is tested."""
-    gate = sliced.judged.plan.gates.get("pass_rate")
-    if gate is None or not all(compared.measured.counts[arm].samples for arm in compared.pair):
+    if not all(compared.measured.counts[arm].samples for arm in compared.pair):
         return ()
-    strata = compared.measured.strata
-    parts = segments({"pass_rate": gate}, strata, compared.rules, arms_of=compared.arms)
+    parts = segments_of(sliced.judged.plan, compared)
     return tuple(msgspec.structs.replace(part, p_holm=None, loss=False) for part in parts)
 
 

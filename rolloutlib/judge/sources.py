@@ -65,9 +65,7 @@ def given_path(params: ReviewParams | DailyParams, name: str) -> Path:
     return path
 
 
-def read_source(
-    plan: Plan, params: ReviewParams, on_progress: Callable[[int, int], None] | None = None
-) -> Source:
+def read_source(plan: Plan, params: ReviewParams) -> Source:
     """Read the runs that the parameters name; what was measured once is not measured again.
 
     Raises:
@@ -91,7 +89,7 @@ def read_source(
             parameter="days", days=params.days, path=path,
         )  # fmt: skip
     read = partial(_read_runs, plan, params, path)
-    runs, samples = _read(params, path, partial(read, on_progress))
+    runs, samples = _read(params, path, read)
     measuring, sharing = _once(partial(measure, samples)), _once(partial(shares_of, samples))
     local = params.engine == "duckdb" or not is_table(path)
     again = partial(read, texts=True) if local else None
@@ -112,9 +110,7 @@ def sample_frame(source: Source, *, texts: bool = False) -> Samples:
     """
     samples = source.samples
     if isinstance(samples, Stored):
-        for place in samples.places:
-            place.check_rows()
-        samples = from_runs(samples.runs)
+        samples = samples.samples()
     elif texts and source.again:
         runs = source.again()
         if runs.inputs != source.runs.inputs:
@@ -158,11 +154,8 @@ def _read(params: ReviewParams, path: Path, read: Callable[[], Runs]) -> tuple[R
     return runs, from_runs(runs)
 
 
-def _read_runs(
-    plan: Plan, params: ReviewParams, path: Path,
-    on_progress: Callable[[int, int], None] | None = None, *, texts: bool = False,
-) -> Runs:  # fmt: skip
+def _read_runs(plan: Plan, params: ReviewParams, path: Path, *, texts: bool = False) -> Runs:
     return read_runs(
         path, source=params.path("source"), stage=params.stage, as_of=params.as_of,
-        flags_arms=plan.flags_of_arms(params.stage), texts=texts, on_progress=on_progress,
+        flags_arms=plan.flags_of_arms(params.stage), texts=texts,
     )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.errors import NoEvidenceError, RunsError, UsageError
 from rolloutlib.files import shown_path
-from rolloutlib.measure.comparing import after, of_cache
+from rolloutlib.measure.presence import after, of_cache
 from rolloutlib.reason import because
 from rolloutlib.runs.listing import list_files
 from rolloutlib.runs.places import Place

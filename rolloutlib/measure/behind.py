@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from rolloutlib.measure.expressions import latency_expression
 from rolloutlib.measure.moments import collect
-from rolloutlib.plan.metrics import metric_record
+from rolloutlib.plan.metrics import is_binary
 from rolloutlib.runs.columns import SCHEMA
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Asked(NamedTuple):
     @property
     def is_binary(self) -> bool:
         """Whether a sample passes or fails by it."""
-        return metric_record(self.metric).kind == "binary"
+        return is_binary(self.metric)
 
     @property
     def value(self) -> nw.Expr:

@@ -24,8 +24,6 @@ from rolloutlib.reason import Reason, because
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from numpy.typing import NDArray
-
     from rolloutlib.measure.comparison import Comparison, Seen
     from rolloutlib.measure.configuration import ArmSummary
     from rolloutlib.measure.design import Arms, Floats, Source
@@ -245,9 +243,9 @@ def _joined(parts: Sequence[tuple[Arms, tuple[str | None, ...]]]) -> Arms:
     labels = tuple(dict.fromkeys(label for _, names in parts for label in names))
     place = {label: code for code, label in enumerate(labels)}
     codes = np.array([place[label] for _, names in parts for label in names], dtype=np.int64)
-    control = _pooled([arms.control for arms, _ in parts], codes, len(labels))
-    treatment = _pooled([arms.treatment for arms, _ in parts], codes, len(labels))
-    return replace(parts[0][0], control=control, treatment=treatment)
+    control = Cells.joined([arms.control for arms, _ in parts]).pooled(codes, len(labels))
+    treated = Cells.joined([arms.treatment for arms, _ in parts]).pooled(codes, len(labels))
+    return replace(parts[0][0], control=control, treatment=treated)
 
 
 def _runs_of_all(parts: Sequence[_Part], metric: str) -> tuple[Source, ...]:
@@ -301,9 +299,7 @@ def _overlaps(every: Sequence[Measured]) -> Overlap | None:
 def _spread(measured: Measured, overlap: Overlap, labels: list[str | None]) -> Floats:
     """Return the samples of each run by unit, as its arm's are spread, (runs, units)."""
     table, place = measured.table, {label: code for code, label in enumerate(labels)}
-    key = table.keys["cluster"]
-    codes = np.array([place[label] for label in key.labels], dtype=np.int64)[key.codes]
-    arm = table.keys["arm"]
+    codes, arm = table.keys["cluster"].placed(place), table.keys["arm"]
     shares: dict[str, Floats] = {}
     for name in {name for name, _ in overlap.runs}:
         in_arm = arm.codes == arm.code(name)
@@ -311,9 +307,3 @@ def _spread(measured: Measured, overlap: Overlap, labels: list[str | None]) -> F
         shares[name] = rows / max(rows.sum(), 1.0)
     sizes = zip(overlap.runs, overlap.n, strict=True)
     return np.array([n * shares[name] for (name, _), n in sizes])
-
-
-def _pooled(cells: Sequence[Cells], codes: NDArray[np.int64], size: int) -> Cells:
-    n, mean, m2 = (np.concatenate([getattr(part, name) for part in cells])
-                   for name in ("n", "mean", "m2"))  # fmt: skip
-    return Cells(n, mean, m2).pooled(codes, size)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rolloutlib.errors import NoEvidenceError, UsageError, did_you_mean
 from rolloutlib.measure import adjustment, configuration, material, periods, validity
 from rolloutlib.measure.averages import run_rows
 from rolloutlib.measure.by_prompt import PromptSources
@@ -17,10 +16,10 @@ from rolloutlib.measure.components import RunSources
 from rolloutlib.measure.counts import run_scale
 from rolloutlib.measure.design import metric_of, read_design
 from rolloutlib.measure.latency import latency_cap
+from rolloutlib.measure.presence import require_both
 from rolloutlib.measure.profiles import profiles_of, slow_limit, strictest
 from rolloutlib.measure.same import copied_arms
 from rolloutlib.measure.subject import wanted_of
-from rolloutlib.phrase import phrase
 from rolloutlib.runs.currencies import check_currencies
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from rolloutlib.measure.design import Design
     from rolloutlib.measure.looks import Look
     from rolloutlib.measure.scan import Measured
-    from rolloutlib.phrase import Phrase
     from rolloutlib.plan.gates import Evidence
     from rolloutlib.plan.judging import GatesPlan
     from rolloutlib.plan.model import Allocation, Gate, Plan, Profile
@@ -39,7 +37,7 @@ if TYPE_CHECKING:
     from rolloutlib.reason import Reason
     from rolloutlib.runs import Runs
 
-__all__ = ["Asked", "Configured", "compare", "compare_arms", "of_cache"]
+__all__ = ["Asked", "Configured", "compare", "compare_arms"]
 
 HEADLINES: Final = ("passed", "score", "latency_ms")
 
@@ -125,44 +123,113 @@ def compare_arms(
     Takes and raises what `compare` does, with what is `question` instead of a stage's parameters.
     """
     pair = question.pair
-    _require(pair, runs)
+    require_both(pair, runs)
     check_currencies(runs.currencies, pair)
     confidence = look.confidence or plan.evidence.confidence
     rules = plan.evidence.model_copy(update={"confidence": confidence})
     profiles = {arm: profiles_of(runs, arm, question.profile) for arm in pair}
-    profile, limits = strictest(plan, profiles)
+    profile, limits = strictest(plan, set[str]().union(*profiles.values()))
     issues = wanted_of(plan, runs, pair[0], fixed)
     measured = _measured(plan, question, partial(measuring, issues=issues), rules, limits)
     rows = run_rows(runs.runs, measured.by_run, pair, rules.runs_averaged)
-    design = read_design(arms_of(measured.table, _told(measured), pair, measured), "difference")[1]
-    people = material.of_people(measured, design)
-    ratio, users = _ratios(question, measured, runs, material.allocated(measured, design), rules)
-    account = _account(question, measured, runs, rules, people, ratio)
-    summaries = tuple(
-        configuration.summary(arm, runs, count, configuration.bill(measured.table, arm))
-        for arm, count in measured.counts.items()
-    )
+    both = _BothArms.of(question, runs, rules, measured)
+    ratio, users = both.ratios()
+    account = both.account(ratio)
+    summaries = both.summaries()
     ran = question.configured(summaries)
-    other_time, partly = _times(question, rows, rules)
-    blocks = (
-        *question.blocks, *ran.blocks,
-        *unreadable(account.lacking, measured, runs, rules), *([ratio] if ratio else []),
-        *_of_material(question, measured, people, rules, ran.steered),
-        *absent(account.lacking, measured, rules),
-        *validity.unnamed(measured.unit, measured.named), *([other_time] if other_time else []),
-        *validity.clusters(measured, runs.source), *validity.nameless(runs, measured, pair),
-    )  # fmt: skip
+    other_time, partly = both.times(rows)
     metrics = [_account_metric(gate, measured) for gate in plan.gates.values()]
     return Comparison(
         measured, rules, pair, profile, limits, rows, summaries,
-        design=validity.described(design), invalid=validity.invalid(pair, profiles, users),
-        blocks=blocks, spent=validity.spent(look), account=account,
-        completeness=account.all(metrics), doubts={**runs.doubts, **question.doubts},
-        sources=RunSources.of(measured, pair, rows), adjusts=question.adjust,
-        prompt_sources=PromptSources(measured, pair),
-        warnings=validity.warnings(design, runs, pair, summaries, partly),
+        design=validity.described(both.design), invalid=validity.invalid(pair, profiles, users),
+        blocks=both.blocks(ran, account, ratio, other_time), spent=validity.spent(look),
+        account=account, completeness=account.all(metrics),
+        doubts={**runs.doubts, **question.doubts}, sources=RunSources.of(measured, pair, rows),
+        adjusts=question.adjust, prompt_sources=PromptSources(measured, pair),
+        warnings=validity.warnings(both.design, runs, pair, summaries, partly),
         set_aside=question.set_aside, fixed=fixed,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _BothArms:
+    """Both arms, measured once, as they are asked whether they can be compared.
+
+    Attributes:
+        design: how they compare.
+        people: how their users do, whatever clusters these are in.
+    """
+
+    question: Asked
+    runs: Runs
+    rules: Evidence
+    measured: Measured
+    design: Design
+    people: Design
+
+    @classmethod
+    def of(cls, question: Asked, runs: Runs, rules: Evidence, measured: Measured) -> _BothArms:
+        """Read off the samples how the arms compare."""
+        arms = arms_of(measured.table, _headline(measured), question.pair, measured)
+        design = read_design(arms, "difference")[1]
+        people = material.of_people(measured, design)
+        return cls(question, runs, rules, measured, design, people)
+
+    def ratios(self) -> tuple[Reason | None, Reason | None]:
+        """Test how samples, and how users, were split; nothing where nobody was."""
+        question, measured, rules = self.question, self.measured, self.rules
+        if not question.allocates:
+            return None, None
+        pair, allocation = question.pair, question.allocation
+        ratio = material.sample_ratio(measured, self.runs, pair, rules, allocation)
+        allocated = material.allocated(measured, self.design)
+        return ratio, material.user_ratio(allocated, rules, allocation)
+
+    def account(self, ratio: Reason | None) -> Account:
+        """Count what both arms lack; where both ran the same prompts, prompt by prompt."""
+        pair, measured = self.question.pair, self.measured
+        same_prompts = material.replayed(measured, self.people)
+        split = self.question.allocation is not None or ratio is not None
+        lacking = lacks(measured, self.runs, pair, replayed=same_prompts, split=split)
+        by_prompt = same_prompts and measured.unit == "prompt"
+        scale = run_scale(measured.counts, pair) if by_prompt else None
+        return Account(measured, pair, lacking, self.rules, scale)
+
+    def summaries(self) -> tuple[ArmSummary, ...]:
+        """Sum up each arm: what it ran, and what that cost."""
+        return tuple(
+            configuration.summary(
+                arm, self.runs, count, configuration.bill(self.measured.table, arm)
+            )
+            for arm, count in self.measured.counts.items()
+        )
+
+    def times(self, rows: Sequence[RunRow]) -> tuple[Reason | None, Reason | None]:
+        """Say whether the arms ran at other times, as what blocks and as what is told."""
+        other_time, partly = periods.met(rows, self.question.pair, self.rules.max_apart_hours)
+        return (other_time, partly) if self.question.same_time else (None, other_time or partly)
+
+    def blocks(
+        self, ran: Configured, account: Account, ratio: Reason | None, other_time: Reason | None
+    ) -> tuple[Reason, ...]:
+        """Say why no gate may pass, whatever its estimate is."""
+        measured, runs, rules = self.measured, self.runs, self.rules
+        return (
+            *self.question.blocks, *ran.blocks,
+            *unreadable(account.lacking, measured, runs, rules), *([ratio] if ratio else []),
+            *self._of_material(ran.steered),
+            *absent(account.lacking, measured, rules),
+            *validity.unnamed(measured.unit, measured.named), *([other_time] if other_time else []),
+            *validity.clusters(measured, runs.source),
+            *validity.nameless(runs, measured, self.question.pair),
+        )  # fmt: skip
+
+    def _of_material(self, steered: Collection[str]) -> tuple[Reason, ...]:
+        """Say whether the arms met other material; of users whom nobody split, if it is named."""
+        pair, measured, allocates = self.question.pair, self.measured, self.question.allocates
+        whole = self.people if allocates else None
+        unlike = material.unlike(measured, whole, self.rules, pair, steered)
+        return (*unlike, *([] if allocates else material.unnamed(measured, pair)))
 
 
 def _measured(
@@ -183,48 +250,7 @@ def _measured(
     return measured
 
 
-def _account(
-    question: Asked, measured: Measured, runs: Runs, rules: Evidence, people: Design,
-    ratio: Reason | None,
-) -> Account:  # fmt: skip
-    """Count what both arms lack; where both ran the same prompts, prompt by prompt."""
-    same_prompts = material.replayed(measured, people)
-    split = question.allocation is not None or ratio is not None
-    lacking = lacks(measured, runs, question.pair, replayed=same_prompts, split=split)
-    by_prompt = same_prompts and measured.unit == "prompt"
-    scale = run_scale(measured.counts, question.pair) if by_prompt else None
-    return Account(measured, question.pair, lacking, rules, scale)
-
-
-def _of_material(
-    question: Asked, measured: Measured, people: Design, rules: Evidence,
-    steered: Collection[str],
-) -> tuple[Reason, ...]:  # fmt: skip
-    """Say whether the arms met other material; of users whom nobody split, whether it is named."""
-    whole = people if question.allocates else None
-    unlike = material.unlike(measured, whole, rules, question.pair, steered)
-    return (*unlike, *([] if question.allocates else material.unnamed(measured, question.pair)))
-
-
-def _times(
-    question: Asked, rows: Sequence[RunRow], rules: Evidence
-) -> tuple[Reason | None, Reason | None]:
-    """Say whether the arms ran at other times, as what blocks and as what is told."""
-    other_time, partly = periods.met(rows, question.pair, rules.max_apart_hours)
-    return (other_time, partly) if question.same_time else (None, other_time or partly)
-
-
-def _ratios(
-    question: Asked, measured: Measured, runs: Runs, allocated: Design, rules: Evidence
-) -> tuple[Reason | None, Reason | None]:
-    """Test how samples, and how users, were split between the arms; nothing where nobody was."""
-    if not question.allocates:
-        return None, None
-    ratio = material.sample_ratio(measured, runs, question.pair, rules, question.allocation)
-    return ratio, material.user_ratio(allocated, rules, question.allocation)
-
-
-def _told(measured: Measured) -> str:
+def _headline(measured: Measured) -> str:
     """Return a metric that samples tell, the outcome first: how the arms compare shows in it."""
     table = measured.table
     return next((name for name in HEADLINES if table.all(name).n.any()), HEADLINES[0])
@@ -241,52 +267,3 @@ def _account_metric(gate: Gate, measured: Measured) -> str:
     if gate.metric == "issue":
         return f"issue:{(*measured.tags, '')[0]}"
     return metric_of(gate) if gate.scorer else gate.metric
-
-
-def of_cache(rows: int) -> Phrase | str:
-    """Say how many rows were left out as copies of earlier answers; "" for none."""
-    if not rows:
-        return ""
-    return phrase(
-        "; {rows:,} of its answers came from a cache, and copies of earlier ones are no evidence: "
-        "ask again without the cache", rows=rows,
-    )  # fmt: skip
-
-
-def after(why: Phrase | str) -> Phrase | str:
-    """Return a reason as it follows a sentence; "" for none."""
-    return phrase("; {why}", why=why) if why else ""
-
-
-def _require(pair: tuple[str, str], runs: Runs) -> None:
-    """Both arms are there and are two."""
-    if pair[0] == pair[1]:
-        raise UsageError(
-            "control and treatment are both {arm!r}; name two different arms", arm=pair[0]
-        )
-    arms = sorted({run.arm for run in runs.runs})
-    first = runs.quarantined[0].said if runs.quarantined else ""
-    if not arms:
-        why = phrase("; the first reason: {why}", why=first)
-        raise NoEvidenceError(
-            "no run is left as evidence ({read:,} rows read, {refused:,} refused){why}",
-            read=runs.read, refused=runs.rows_quarantined,
-            why=why if first else of_cache(sum(runs.cached.values())),
-        )  # fmt: skip
-    for name, arm in zip(("control", "treatment"), pair, strict=True):
-        if arm in arms:
-            continue
-        if arm in runs.cached:
-            raise NoEvidenceError(
-                "arm {arm} has no run that is evidence{why}",
-                arm=arm, why=of_cache(runs.cached[arm]),
-            )  # fmt: skip
-        if arm not in {"control", "treatment"}:
-            raise UsageError(
-                "{parameter} is {arm!r}; the runs have the arms {arms}.{hint}",
-                parameter=name, arm=arm, arms=(*arms,), hint=did_you_mean(arm, arms),
-            )  # fmt: skip
-        way_out = phrase("name one of the arms {arms} with --{name}", arms=(*arms,), name=name)
-        raise NoEvidenceError(
-            "the {name} arm has no run that is evidence; {why}", name=name, why=first or way_out
-        )

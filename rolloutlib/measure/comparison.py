@@ -7,12 +7,12 @@ from math import nan
 from typing import TYPE_CHECKING, NamedTuple
 
 from rolloutlib.measure.averages import PlanValue, RunRow, last_runs, plan_value
-from rolloutlib.measure.design import Arms, is_binary, metric_of, told_by
+from rolloutlib.measure.design import Arms, metric_of, told_by
 from rolloutlib.measure.latency import left_out
 from rolloutlib.measure.subject import Subject, spelled_as_there
 from rolloutlib.measure.worst import worst as worst_case
 from rolloutlib.measure.worst import worst_planned
-from rolloutlib.plan.metrics import BEYOND, metric_record
+from rolloutlib.plan.metrics import BEYOND, is_binary, metric_record
 from rolloutlib.reason import because, known
 
 if TYPE_CHECKING:

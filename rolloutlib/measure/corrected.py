@@ -15,11 +15,13 @@ import msgspec
 import numpy as np
 from scipy import special
 
-from rolloutlib.measure.design import Arms, is_binary, metric_of
+from rolloutlib.measure.beyond import RANGES
+from rolloutlib.measure.design import Arms, metric_of
 from rolloutlib.measure.estimates import estimate_gate
 from rolloutlib.measure.labelled import HUMAN
 from rolloutlib.measure.needed import MOST_UNITS, Needed
 from rolloutlib.phrase import phrase
+from rolloutlib.plan.metrics import is_binary
 from rolloutlib.reason import Reason, because, known
 from rolloutlib.stats import judge_error
 
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["GateLabels", "People", "arm_of", "labels_of_all", "needed_labels", "people_of"]
 
 MOST: Final = {"passed": 1.0, "score": judge_error.SPAN}  # the scale's end
-RANGES: Final = {"difference": (-1.0, 1.0), "treatment": (0.0, 1.0), "ratio": (0.0, np.inf)}
 
 
 class GateLabels(msgspec.Struct, frozen=True, kw_only=True):

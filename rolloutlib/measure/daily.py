@@ -68,6 +68,11 @@ class Days:
         """Return the day that a run started on; None where it does not tell."""
         return day_of(run, self.zone)
 
+    def places(self, table: MomentTable) -> NDArray[np.int64]:
+        """Return the place in the window of each group's day; the table has the key `day`."""
+        dates = {date.isoformat(): place for place, date in enumerate(self.dates)}
+        return table.keys["day"].placed(dates)
+
 
 def days_of(
     source: Samples | Stored, arms: tuple[str, str], plan: Plan, *,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rolloutlib.measure.bounds import whole
-from rolloutlib.measure.design import Compared, Sums, is_binary
+from rolloutlib.measure.design import Compared, Sums
 from rolloutlib.measure.methods import method_for
-from rolloutlib.plan.metrics import metric_record
+from rolloutlib.plan.metrics import is_binary, metric_record
 from rolloutlib.stats import rates
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.measure.daily import Days
     from rolloutlib.measure.design import Floats
-    from rolloutlib.measure.moments import Cells, MomentTable
+    from rolloutlib.measure.moments import Cells
     from rolloutlib.plan.gates import Evidence
 
 __all__ = ["DayBands", "bands", "count_bounds", "day_sums_of", "range_of"]
@@ -47,19 +47,11 @@ class DayBands(NamedTuple):
 def day_sums_of(days: Days, arm: str, metric: str) -> Sums:
     """Return an arm's sums by day and cluster, (days, clusters)."""
     part = days.table.where(arm=arm)
-    cluster, at = part.keys["cluster"], _days_at(days, part)
+    cluster, at = part.keys["cluster"], days.places(part)
     size = max(len(cluster.labels), 1)
     cells = part.metrics[metric].pooled(at * size + cluster.codes, len(days.dates) * size)
     shape = (len(days.dates), size)
     return Sums(cells.n.reshape(shape), cells.total.reshape(shape), cells.m2.reshape(shape))
-
-
-def _days_at(days: Days, part: MomentTable) -> NDArray[np.int64]:
-    """Return the place of each group's day in the window."""
-    place = {date.isoformat(): k for k, date in enumerate(days.dates)}
-    key = part.keys["day"]
-    at = np.array([place[label or ""] for label in key.labels], dtype=np.int64)
-    return at[key.codes] if len(at) else key.codes
 
 
 def bands(days: Days, arm: str, metric: str, rules: Evidence | None) -> DayBands:
@@ -77,7 +69,7 @@ def bands(days: Days, arm: str, metric: str, rules: Evidence | None) -> DayBands
             no bounds are asked for.
     """
     part = days.table.where(arm=arm)
-    at = _days_at(days, part)
+    at = days.places(part)
     cells = part.metrics[metric].pooled(at, len(days.dates))
     sampled = cells.n > 0
     lower, upper = np.full(len(sampled), -np.inf), np.full(len(sampled), np.inf)
@@ -102,7 +94,7 @@ def _parts(
         within = np.broadcast_to(sums.within, sums.n.shape)[sampled]
         yield sampled_days, Sums(sums.n[sampled], sums.total[sampled], within)
         return
-    at, cells = _days_at(days, part), part.metrics[metric]
+    at, cells = days.places(part), part.metrics[metric]
     for day in sampled_days:
         of_day = at == day
         used, codes = np.unique(cluster.codes[of_day], return_inverse=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import narwhals as nw
 
 from rolloutlib.measure.counts import CLUSTERS, choose_unit, count_samples
-from rolloutlib.measure.days import SUMS, capped, name_of
+from rolloutlib.measure.days import name_of
 from rolloutlib.measure.expressions import metric_expressions
 from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.moments import scan
@@ -18,14 +18,12 @@ from rolloutlib.measure.stored import Stored, fits
 from rolloutlib.measure.subject import spelled_as_there
 from rolloutlib.measure.summed import Sums, counts_of
 from rolloutlib.measure.tags import NO_TAGS, listed_tags, tag_counts
-from rolloutlib.plan.metrics import METRICS
 from rolloutlib.runs.samples import Samples, from_runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from rolloutlib.measure.days import StoredRun
     from rolloutlib.measure.design import Unit
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.plan.model import Plan
@@ -73,7 +71,7 @@ class _Values:
     @classmethod
     def of(cls, plan: Plan, runs: Sequence[RunInfo]) -> _Values:
         named = {run.profile or "default" for run in runs} or {"default"}
-        _, limits = strictest(plan, {"": named})
+        _, limits = strictest(plan, named)
         cap = plan.evidence.timeout_cap_ms
         return cls(cap, slow_limit(plan, limits), latency_cap(plan, limits))
 
@@ -114,8 +112,7 @@ def _asked(plan: Plan) -> tuple[str, ...]:
     """Return the issues that the plan names, which are measured however rare they are."""
     lights = (name.partition(":")[2] for name in plan.monitoring.traffic_lights)
     gates = (gate.issue for gate in plan.gates.values())
-    shown = (signal for risk in plan.risks.values() for signal in risk.shown_by.values())
-    named = (*lights, *gates, *(signal.issue for signal in shown))
+    named = (*lights, *gates, *(signal.issue for _, signal in plan.signals()))
     return tuple(tag for tag in named if tag)
 
 
@@ -188,19 +185,8 @@ def _of_store(
         for place in places:
             place.check_rows()
         return _of_rows(from_runs(stored.runs), arms, runs, values, window, asked_tags)
-    tagged = _tagged(stored_runs)
+    sums = Sums(places, stored_runs, arms, unit)
+    tagged = sums.tagged()
     tags, ranked = listed_tags(tagged, counts, arms, also=_spelled(asked_tags, tagged))
-    columns = {name: name for name in METRICS if name not in {"issue", "slow", "latency_ms"}}
-    columns |= {f"issue:{tag}": f"issue:{tag}" for tag in tags or NO_TAGS}
-    columns["slow"] = f"slow:{values.slow_above_ms:g}"
-    columns["latency_ms"] = capped(values.latency_cap_ms)
-    table = Sums(places, stored_runs, arms, unit).moments(f"moments{SUMS}", columns)
+    table = sums.finest(tags, values.slow_above_ms, values.latency_cap_ms)
     return Found(table, unit, named, tags, ranked)
-
-
-def _tagged(stored_runs: Sequence[StoredRun]) -> dict[tuple[str, str], int]:
-    tagged: dict[tuple[str, str], int] = {}
-    for run in stored_runs:
-        for tag, n in run.tags.items():
-            tagged[run.info.arm, tag] = tagged.get((run.info.arm, tag), 0) + n
-    return tagged

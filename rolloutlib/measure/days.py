@@ -26,7 +26,7 @@ from rolloutlib.files import bounded_bytes, file_sha256
 from rolloutlib.limits import FILE_BYTES
 from rolloutlib.measure.design import Unit
 from rolloutlib.measure.moments import Cells
-from rolloutlib.plan.metrics import metric_record
+from rolloutlib.plan.metrics import is_binary
 from rolloutlib.plan.segments import OWN
 from rolloutlib.reason import Reason
 from rolloutlib.runs import Quarantined, RunInfo
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 __all__ = [
-    "Day", "Place", "Source", "Store", "StoredRun", "binary", "capped", "cells_of", "check_folder",
+    "Day", "Place", "Source", "Store", "StoredRun", "capped", "cells_of", "check_folder",
     "flushed", "load", "load_day", "locked", "name_of", "numbers", "other_parts", "put",
     "segment_of", "sum_file", "sync",
 ]  # fmt: skip
@@ -245,11 +245,6 @@ def capped(latency_cap_ms: float) -> str:
     return f"latency_ms:{latency_cap_ms:g}"
 
 
-def binary(metric: str) -> bool:
-    """Return whether a metric's mean tells its spread."""
-    return metric_record(metric).kind == "binary"
-
-
 def put(path: Path, data: bytes) -> None:
     """Replace a file in one step."""
     beside = path.parent / f"{NEW}-{path.name}"
@@ -292,4 +287,5 @@ def cells_of(table: pa.Table, name: str) -> Cells:
     n, mean = (numbers(table, f"{name}.{part}") for part in ("n", "mean"))
     if name.startswith(KNOWN_ISSUES):
         n = numbers(table, f"{KNOWN_ISSUES}.n")
-    return Cells(n, mean, n * mean * (1 - mean) if binary(name) else numbers(table, f"{name}.m2"))
+    m2 = n * mean * (1 - mean) if is_binary(name) else numbers(table, f"{name}.m2")
+    return Cells(n, mean, m2)

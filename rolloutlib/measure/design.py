@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from rolloutlib.measure.moments import Cells
-from rolloutlib.plan.metrics import BEYOND, SCORER, metric_record
+from rolloutlib.plan.metrics import BEYOND, SCORER
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +27,7 @@ SourceKind = Literal["run", "prompt"]
 Kind = Literal["one_arm", "independent", "paired", "nested", "crossed"]
 
 
+TOGETHER: frozenset[Kind] = frozenset({"paired", "crossed"})  # each unit is in both arms
 # What clusters compare by once each of them is one value.
 SINGLE: dict[Kind, Kind] = {"nested": "independent", "crossed": "paired"}
 
@@ -236,11 +237,6 @@ def metric_of(gate: Gate, subject: str | None = None) -> str:
 def told_by(metric: str) -> str:
     """Return the metric that samples tell: of what is slow, the latency."""
     return "latency_ms" if metric == "slow" or metric.startswith(BEYOND) else metric
-
-
-def is_binary(metric: str) -> bool:
-    """Return whether a sample's value of the metric is 0 or 1."""
-    return metric_record(metric).kind == "binary"
 
 
 def read_design(arms: Arms, contrast: str) -> tuple[Arms, Design]:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 import numpy as np
 
-from rolloutlib.measure.design import Compared, Sums, is_binary, metric_of
+from rolloutlib.measure.design import Compared, Sums, metric_of
 from rolloutlib.measure.estimates import estimate_many
 from rolloutlib.measure.run_series import joined
+from rolloutlib.plan.metrics import is_binary
 from rolloutlib.reason import Reason, because, known
 from rolloutlib.stats.drift import later_bounds, step_test, weighted_holm
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple, overload
 import numpy as np
 
 from rolloutlib.measure.beyond import Varied, recover, title, varied
-from rolloutlib.measure.design import compared, is_binary, per_user, read_design
+from rolloutlib.measure.design import compared, per_user, read_design
 from rolloutlib.measure.method_names import ORDER_STATISTICS
 from rolloutlib.measure.methods import method_for
 from rolloutlib.measure.tails import ratio_of_quantiles
 from rolloutlib.measure.unvaried import bounded, method_of
+from rolloutlib.plan.metrics import is_binary
 from rolloutlib.reason import Reason, because
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ import numpy as np
 
 from rolloutlib.measure.carried import summed
 from rolloutlib.measure.corrected import MOST, arm_of, labels_of_all
-from rolloutlib.measure.design import is_binary, metric_of
+from rolloutlib.measure.design import metric_of
 from rolloutlib.measure.labelled import HUMAN
+from rolloutlib.plan.metrics import is_binary
 from rolloutlib.reason import Reason, because, known
 from rolloutlib.stats.contingency import contingency_chi2
 from rolloutlib.stats.inference import normal_p_value

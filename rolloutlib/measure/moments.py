@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow.compute as pc
 
 from rolloutlib.errors import RunsError
-from rolloutlib.plan.metrics import metric_record
+from rolloutlib.plan.metrics import is_binary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     import narwhals as nw
     from numpy.typing import NDArray
@@ -60,6 +60,12 @@ class Cells:
         """Return the groups that a boolean mask or an index selects."""
         return Cells(self.n[rows], self.mean[rows], self.m2[rows])
 
+    @classmethod
+    def joined(cls, parts: Sequence[Cells]) -> Cells:
+        """Put the groups of several parts one after the other."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts])
+                     for name in ("n", "mean", "m2")))  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -71,6 +77,10 @@ class Key:
     def code(self, label: str | None) -> int:
         """Return a label's code, or −1 when no group carries it."""
         return self.labels.index(label) if label in self.labels else -1
+
+    def placed(self, place: Mapping[Any, int]) -> Ints:
+        """Return the codes (K,) that these groups have where labels stand in other places."""
+        return np.array([place[label] for label in self.labels], np.int64)[self.codes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +153,7 @@ class MomentTable:
         """
         keys = {name: _joined(key, other.keys[name]) for name, key in self.keys.items()}
         metrics = {
-            name: _stacked(cells, other.metrics[name]) for name, cells in self.metrics.items()
+            name: Cells.joined([cells, other.metrics[name]]) for name, cells in self.metrics.items()
         }
         return MomentTable(keys, np.concatenate([self.rows, other.rows]), metrics)
 
@@ -178,18 +188,7 @@ def added(codes: Ints, values: Floats, size: int) -> Floats:
 def _joined(a: Key, b: Key) -> Key:
     labels = tuple(dict.fromkeys((*a.labels, *b.labels)))
     place = {label: code for code, label in enumerate(labels)}
-    return Key(
-        np.concatenate(
-            [a.codes, np.array([place[label] for label in b.labels], np.int64)[b.codes]]
-        ),
-        labels,
-    )
-
-
-def _stacked(a: Cells, b: Cells) -> Cells:
-    return Cells(
-        np.concatenate([a.n, b.n]), np.concatenate([a.mean, b.mean]), np.concatenate([a.m2, b.m2])
-    )
+    return Key(np.concatenate([a.codes, b.placed(place)]), labels)
 
 
 def scan(
@@ -230,7 +229,7 @@ def _aggregates(places: Mapping[str, str], *, finite: bool = False) -> list[nw.E
     for name, place in places.items():
         value = nw.col(place)
         aggregates += [value.count().alias(f"{place}_n"), value.mean().alias(f"{place}_mean")]
-        if not _binary(name):
+        if not is_binary(name):
             values = nw.when(value.is_finite()).then(value) if finite else value
             aggregates.append(values.var(ddof=0).alias(f"{place}_var"))
     return aggregates
@@ -246,17 +245,13 @@ def numbers(column: Any) -> Floats:  # noqa: ANN401
     return column.to_numpy().astype(np.float64)
 
 
-def _binary(metric: str) -> bool:
-    return metric_record(metric).kind == "binary"
-
-
 def _cells(metric: str, place: str, sums: Any) -> Cells:  # noqa: ANN401
     """Make cells of a metric.
 
     What no sample knows has no mean, but one that is no number is an error.
     """
     n, mean = (numbers(sums[f"{place}_{part}"]) for part in ("n", "mean"))
-    var = mean * (1 - mean) if _binary(metric) else numbers(sums[f"{place}_var"])
+    var = mean * (1 - mean) if is_binary(metric) else numbers(sums[f"{place}_var"])
     has_values = n > 0
     if not np.isfinite(mean[has_values] + var[has_values]).all():
         raise RunsError(

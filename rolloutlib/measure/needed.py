@@ -17,10 +17,11 @@ from scipy import special
 
 from rolloutlib.measure.beyond import between
 from rolloutlib.measure.bounds import units_of, whole
-from rolloutlib.measure.design import compared, is_binary, read_design
+from rolloutlib.measure.design import compared, read_design
 from rolloutlib.measure.estimates import first
 from rolloutlib.measure.methods import method_for
 from rolloutlib.measure.whole_clusters import pattern_of_whole
+from rolloutlib.plan.metrics import is_binary
 from rolloutlib.stats import effective, proportions
 
 if TYPE_CHECKING:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rolloutlib.plan.judging import GatesPlan
     from rolloutlib.plan.model import Profile
     from rolloutlib.runs import Runs
@@ -17,10 +19,9 @@ def profiles_of(runs: Runs, arm: str, default: str | None) -> set[str]:
     return {run.profile or default or "default" for run in runs.runs if run.arm == arm}
 
 
-def strictest(plan: GatesPlan, profiles: dict[str, set[str]]) -> tuple[str, Profile]:
+def strictest(plan: GatesPlan, names: Iterable[str]) -> tuple[str, Profile]:
     """Return the profile with the strictest latency target, of those that the arms ran under."""
-    names = sorted(set[str]().union(*profiles.values()))
-    strictest = min(names, key=lambda name: plan.profile(name).max_latency_ms)
+    strictest = min(sorted(names), key=lambda name: plan.profile(name).max_latency_ms)
     return strictest, plan.profile(strictest)
 
 

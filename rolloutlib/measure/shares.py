@@ -120,6 +120,4 @@ def _by_cluster(
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
     labels = {name: label for name, label in where.items() if name in table.keys}
     chosen = table.where(arm=arm, **labels)
-    key = chosen.keys["cluster"]
-    codes = np.array([place[label] for label in key.labels], np.int64)[key.codes]
-    return added(codes, chosen.rows, len(place))
+    return added(chosen.keys["cluster"].placed(place), chosen.rows, len(place))

@@ -10,12 +10,10 @@ an ingest or after it, and an ingest that was killed leaves only folders that th
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from contextlib import ExitStack
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass
 from datetime import UTC
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from rolloutlib.files import bounded_bytes, file_sha256
+from rolloutlib.files import bounded_bytes
 from rolloutlib.measure.days import (
     DAY,
     MANIFEST,
@@ -34,7 +32,6 @@ from rolloutlib.measure.days import (
     ROWS,
     SEPARATOR,
     Day,
-    Source,
     Store,
     check_folder,
     flushed,
@@ -46,6 +43,7 @@ from rolloutlib.measure.days import (
     put,
     sync,
 )  # fmt: skip
+from rolloutlib.measure.store_sources import key_of, source_of, with_sources
 from rolloutlib.measure.sums import (
     Values,
     about_runs,
@@ -56,10 +54,8 @@ from rolloutlib.measure.sums import (
     unit_of,
 )  # fmt: skip
 from rolloutlib.runs import read_runs
-from rolloutlib.runs.account import FileNote
 from rolloutlib.runs.columns import SCHEMA, TEXTS
 from rolloutlib.runs.database import connect
-from rolloutlib.runs.files import META_NAME
 from rolloutlib.runs.further import schema_with
 from rolloutlib.runs.places import place_of
 from rolloutlib.runs.tags import spelled_as
@@ -131,23 +127,17 @@ def ingest(
     tell: _Tell = on_progress or (lambda _what, _done, _among: None)
     mapping = source or (runs if runs.is_dir() else runs.parent) / "source.yaml"
     listing = place_of(runs, source).listing
+    read = partial(
+        read_runs, runs, source=source, stage=stage, flags_arms=flags_arms, texts=True,
+        on_progress=partial(tell, "files read"),
+    )  # fmt: skip
     with locked(into):
         store = load(into) or Store()
         _sweep(into, store)
-        keys = {file.name: _key(Path(file.path), mapping, stage) for file in listing.files}
-        stored = {source.key for source in store.sources.values()}
-        unread = {name for name, key in keys.items() if key in stored}
-        fresh = None
-        if len(unread) < len(keys):
-            read = partial(
-                read_runs, runs, source=source, stage=stage, flags_arms=flags_arms, texts=True,
-                on_progress=partial(tell, "files read"),
-            )  # fmt: skip
-            fresh = read(skip=unread)
-            while again := other_parts(into, store, fresh.runs) & unread:
-                unread -= again
-                fresh = read(skip=unread)
-            store = _with_sources(into, store, fresh, keys)
+        keys = {file.name: key_of(Path(file.path), mapping, stage) for file in listing.files}
+        fresh, stored_files = _unstored(into, store, keys, read)
+        if fresh:
+            store = with_sources(into, store, fresh, keys)
             if mapping.is_file():
                 put(into / "source.yaml", bounded_bytes(mapping))
         writer = _Writer(into, store, Values.of(plan), fresh)
@@ -158,9 +148,23 @@ def ingest(
         store = msgspec.structs.replace(store, days=dict(sorted((days | written).items())))
         put(into / MANIFEST, msgspec.json.format(msgspec.json.encode(store), indent=1))
         _sweep(into, store)
-        return Ingested(
-            fresh.inputs if fresh else (), len(unread), writer.totals(written), writer.replaced
-        )
+        inputs = fresh.inputs if fresh else ()
+        return Ingested(inputs, len(stored_files), writer.totals(written), writer.replaced)
+
+
+def _unstored(
+    into: Path, store: Store, keys: Mapping[str, str], read: Callable[..., Runs]
+) -> tuple[Runs | None, set[str]]:
+    """Read what is not stored, with all other parts of its runs; return what was not read, too."""
+    stored = {source.key for source in store.sources.values()}
+    unread = {name for name, key in keys.items() if key in stored}
+    if len(unread) == len(keys):
+        return None, unread
+    fresh = read(skip=unread)
+    while again := other_parts(into, store, fresh.runs) & unread:
+        unread -= again
+        fresh = read(skip=unread)
+    return fresh, unread
 
 
 def _sweep(into: Path, store: Store) -> None:
@@ -180,38 +184,6 @@ def _sweep(into: Path, store: Store) -> None:
             path.unlink()
 
 
-def _key(file: Path, mapping: Path, stage: int | None) -> str:
-    """Digest a file with what decides how it is read."""
-    beside = [path for path in (mapping, file.parent / META_NAME) if path.is_file()]
-    digests = map(file_sha256, (file, *beside))
-    return sha256(" ".join([*digests, str(stage)]).encode()).hexdigest()
-
-
-def _with_sources(into: Path, store: Store, fresh: Runs, keys: Mapping[str, str]) -> Store:
-    """Account for the files that were read, and keep their refused rows."""
-    inputs = [replace(file, sha256=file.sha256 or _unread(file)) for file in fresh.inputs]
-    replace(fresh, inputs=tuple(inputs)).write_quarantine(into)
-    runs = Counter(info.file for info in fresh.runs)
-    sources = {
-        _source(file): Source(
-            keys.get(file.name, ""), file.name, file.sha256, file.dialect, runs[file.name],
-            file.quarantined, file.set_aside, tuple(r for r in fresh.failed if r.file == file.name),
-            tuple({doubt.code: doubt for doubt in fresh.doubts.values()}.values()),
-            fresh.notes.get(file.name, FileNote({}, (), "")),
-        )
-        for file in inputs
-    }  # fmt: skip
-    return msgspec.structs.replace(store, sources=dict(sorted((store.sources | sources).items())))
-
-
-def _unread(file: InputFile) -> str:
-    return sha256(file.name.encode()).hexdigest()
-
-
-def _source(file: InputFile) -> str:
-    return f"{file.sha256} {file.name}"
-
-
 def _date(info: RunInfo) -> str:
     return f"{info.started_at.astimezone(UTC):%Y-%m-%d}" if info.started_at else NO_DATE
 
@@ -222,8 +194,7 @@ class _Writer:
     def __init__(self, into: Path, store: Store, values: Values, fresh: Runs | None) -> None:
         self.into, self.store, self.values, self.fresh = into, store, values, fresh
         self.runs = {name_of(info): info for info in (fresh.runs if fresh else ())}
-        sources = {file.name: _source(replace(file, sha256=file.sha256 or _unread(file)))
-                   for file in (fresh.inputs if fresh else ())}  # fmt: skip
+        sources = {file.name: source_of(file) for file in (fresh.inputs if fresh else ())}
         self.sources = {name: sources[info.file] for name, info in self.runs.items()}
         self.old = {date: load_day(into, date, v) for date, v in store.days.items()}
         again = {date: [run for run in day.runs if name_of(run.info) in self.runs]

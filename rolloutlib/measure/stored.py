@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from rolloutlib.measure.labelled import Labels
     from rolloutlib.measure.subject import Wanted
     from rolloutlib.runs import RunInfo
+    from rolloutlib.runs.samples import Samples
 
 __all__ = ["Stored", "fits", "read_store"]
 
@@ -91,10 +92,8 @@ class Stored:
             if not (few and answered_often(measured.counts, unit)):
                 # Sums are not by prompt; beyond so many rows none are read, but those with a label.
                 return replace(measured, labels=self._labels(arms, measured))
-        for place in self.places:
-            place.check_rows()
         return measure(
-            from_runs(self.runs), arms, timeout_cap_ms=timeout_cap_ms,
+            self.samples(), arms, timeout_cap_ms=timeout_cap_ms,
             slow_above_ms=slow_above_ms, latency_cap_ms=latency_cap_ms, apart=apart,
             issues=issues, segments=segments, tails=tails,
         )  # fmt: skip
@@ -103,9 +102,7 @@ class Stored:
         """Read the rows that people labelled, where runs have any."""
         if not any(count.people for count in measured.counts.values()):
             return None
-        for place in self.places:
-            place.check_rows()
-        frame = from_runs(self.runs).frame().filter(nw.col("arm").is_in(arms))
+        frame = self.samples().frame().filter(nw.col("arm").is_in(arms))
         column = None if measured.unit == "sample" else CLUSTERS[measured.unit]
         return labels_among(frame, measured.counts, column)
 
@@ -118,9 +115,13 @@ class Stored:
         )
         if whole and runs:
             return Sums(self.places, runs, arms, unit).shares()
+        return shares_of(self.samples(), arms, unit=unit)
+
+    def samples(self) -> Samples:
+        """Return the rows themselves, once they are found to be those of the sums."""
         for place in self.places:
             place.check_rows()
-        return shares_of(from_runs(self.runs), arms, unit=unit)
+        return from_runs(self.runs)
 
 
 def fits(
@@ -224,19 +225,14 @@ def _runs(
     counted: Sequence[StoredRun], aside: Sequence[StoredRun],
 ) -> Runs:  # fmt: skip
     """Draw up the account of the sources that gave these runs, or none that is still there."""
-    rows = [Counter[str](), Counter[str]()]
-    for counter, runs in zip(rows, (counted, aside), strict=True):
-        for run in runs:
-            counter[run.source] += run.info.n
-    keys = {run.source for run in (*counted, *aside)}
-    named = [(key, s) for key, s in store.sources.items() if key in keys or not s.runs]
+    counted_rows, aside_rows = _rows_by_source(counted), _rows_by_source(aside)
+    named = [
+        (key, source)
+        for key, source in store.sources.items()
+        if key in counted_rows or key in aside_rows or not source.runs
+    ]
     sources = dict(sorted(named, key=lambda entry: entry[1].name))
-    inputs = [
-        InputFile(s.name, s.sha256, s.dialect,
-                  rows[0][key] + s.quarantined + (copies := sum(s.note.copies.values())),
-                  rows[0][key], s.quarantined, rows[1][key] + s.set_aside, copies)
-        for key, s in sources.items()
-    ]  # fmt: skip
+    inputs = [_input(s, counted_rows[key], aside_rows[key]) for key, s in sources.items()]
     beside = folder / "source.yaml"
     infos, notes = tuple(run.info for run in counted), [s.note for s in sources.values()]
     extras = tuple(sorted({name for place in places for name in place.day.extras}))
@@ -254,8 +250,25 @@ def _runs(
         failed=tuple(row for source in sources.values() for row in source.failed),
         unknown_words=all_words(notes), copies=all_copies(notes), cached=all_cached(notes),
         nameless=all_nameless(notes),
-        currencies={s.name: s.note.currencies for key, s in sources.items() if rows[0][key]},
+        currencies={s.name: s.note.currencies for key, s in sources.items() if counted_rows[key]},
         by_day=any(note.naming == "days" for note in notes),
+    )  # fmt: skip
+
+
+def _rows_by_source(runs: Iterable[StoredRun]) -> Counter[str]:
+    """Count the rows that each source gave these runs."""
+    rows = Counter[str]()
+    for run in runs:
+        rows[run.source] += run.info.n
+    return rows
+
+
+def _input(source: Source, counted: int, aside: int) -> InputFile:
+    """Account for a source: what was read of it is kept, quarantined or a copy."""
+    copies = sum(source.note.copies.values())
+    return InputFile(
+        source.name, source.sha256, source.dialect, counted + source.quarantined + copies,
+        counted, source.quarantined, aside + source.set_aside, copies,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ import narwhals as nw
 import numpy as np
 
 from rolloutlib.measure.components import overlap_of
-from rolloutlib.measure.design import Arms, read_design
+from rolloutlib.measure.design import TOGETHER, Arms, read_design
 from rolloutlib.reason import because
 from rolloutlib.runs.database import quoted
 from rolloutlib.runs.spellings import folded
@@ -201,7 +201,7 @@ def in_both(table: MomentTable, arms: tuple[str, str], tag: str, unit: Unit) -> 
     """Return whether units are in both arms, so that who chose leaves the treatment as well."""
     metric = f"issue:{tag}"
     control, treatment = (table.where(arm=arm).by("cluster", metric) for arm in arms)
-    return read_design(Arms(control, treatment, unit), "ratio")[1].kind in {"paired", "crossed"}
+    return read_design(Arms(control, treatment, unit), "ratio")[1].kind in TOGETHER
 
 
 def without_choosers(

@@ -47,7 +47,7 @@ from rolloutlib.plan.segments import MOST_VALUES
 from rolloutlib.runs.further import is_scorer
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from rolloutlib.measure.days import StoredRun
     from rolloutlib.measure.design import Unit
@@ -86,17 +86,14 @@ class Sums:
         issues: Wanted = ANY_ISSUE,
     ) -> Measured:  # fmt: skip
         """Put the days' sums together; `named` is the share of samples that name their cluster."""
-        tagged, counts = self._tagged(), counts_of(self.runs, self.arms)
+        tagged, counts = self.tagged(), counts_of(self.runs, self.arms)
         subject = settled(tagged, self.arms[0], issues)
         if subject is None and self.has_to_choose(issues):
             subject = self._choice(tagged)
         also = also_listed(subject, issues, tagged)
         tags, ranked = listed_tags(tagged, counts, self.arms, also=also)
         scorers = (name for place in self.places for name in place.day.extras if is_scorer(name))
-        plain = {name: name for name in (*METRICS, *scorers) if name not in {"issue", "slow"}}
-        columns = plain | {f"issue:{tag}": f"issue:{tag}" for tag in tags or NO_TAGS}
-        columns |= {"slow": f"slow:{slow_above_ms:g}", "latency_ms": capped(latency_cap_ms)}
-        finest = self.moments(f"moments{SUMS}", columns)
+        finest = self.finest(tags, slow_above_ms, latency_cap_ms, scorers)
         table = finest.grouped("arm", "cluster")
         latency, score = (self._histograms(name) for name in ("latency_ms", "score"))
         parts = [p.select(["arm", "prompt", "n"]) for p in self._tables(f"prompts{SUMS}")]
@@ -116,6 +113,16 @@ class Sums:
 
         return without_choosers(whole, self.arms, left)
 
+    def finest(
+        self, tags: Sequence[str], slow_above_ms: float, latency_cap_ms: float,
+        scorers: Iterable[str] = (),
+    ) -> MomentTable:  # fmt: skip
+        """Put the moments by run and cluster together, of every metric by the plan's values."""
+        plain = {name: name for name in (*METRICS, *scorers) if name not in {"issue", "slow"}}
+        columns = plain | {f"issue:{tag}": f"issue:{tag}" for tag in tags or NO_TAGS}
+        columns |= {"slow": f"slow:{slow_above_ms:g}", "latency_ms": capped(latency_cap_ms)}
+        return self.moments(f"moments{SUMS}", columns)
+
     def shares(self) -> Shares:
         """Put the days' counts of mixes, vetoes and suggested tags together."""
         mix, vetoes, suggested = COUNTED
@@ -131,11 +138,12 @@ class Sums:
 
     def has_to_choose(self, issues: Wanted) -> bool:
         """Return whether the control's samples have to choose an issue."""
-        tagged, control = self._tagged(), self.arms[0]
+        tagged, control = self.tagged(), self.arms[0]
         carried = any(arm == control for arm, _ in tagged)
         return issues.open and carried and settled(tagged, control, issues) is None
 
-    def _tagged(self) -> Counter[tuple[str, str]]:
+    def tagged(self) -> Counter[tuple[str, str]]:
+        """Count the samples of each arm that carry each tag."""
         tagged: Counter[tuple[str, str]] = Counter()
         for run in self.runs:
             tagged.update({(run.info.arm, tag): n for tag, n in run.tags.items()})

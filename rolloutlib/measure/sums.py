@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rolloutlib.measure.counts import CLUSTERS
-from rolloutlib.measure.days import SEPARATOR, SUMS, StoredRun, binary, capped, name_of, sum_file
+from rolloutlib.measure.days import SEPARATOR, SUMS, StoredRun, capped, name_of, sum_file
 from rolloutlib.measure.expressions import latency_expression, metric_expressions
 from rolloutlib.measure.histograms import histogram
 from rolloutlib.measure.latency import latency_cap
@@ -24,6 +24,7 @@ from rolloutlib.measure.moments import scan
 from rolloutlib.measure.profiles import slow_limit
 from rolloutlib.measure.scan import STEPS, STRATA
 from rolloutlib.measure.shares import COUNTED, counted
+from rolloutlib.plan.metrics import is_binary
 from rolloutlib.plan.segments import MOST_VALUES
 from rolloutlib.runs.columns import CLUSTER, SCHEMA, TEXTS, TOLD_LATER
 from rolloutlib.runs.database import quoted
@@ -199,7 +200,7 @@ def _columns(table: MomentTable) -> pa.Table:
             parts = cells.take(order)
             columns[f"{name}.n"] = pa.array(parts.n.astype(np.int64))
             columns[f"{name}.mean"] = pa.array(parts.mean)
-            if not binary(name):
+            if not is_binary(name):
                 columns[f"{name}.m2"] = pa.array(parts.m2)
     return pa.table(columns)
 

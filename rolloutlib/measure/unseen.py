@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from rolloutlib.measure.design import is_binary
 from rolloutlib.measure.estimates import clears
 from rolloutlib.measure.worst import ends
+from rolloutlib.plan.metrics import is_binary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rolloutlib.measure.bounds import clustered, moments, quotient, units_of
+from rolloutlib.measure.design import TOGETHER
 from rolloutlib.measure.method_names import ONE_UNIT, UNITS
 from rolloutlib.phrase import phrase
 from rolloutlib.plan.metrics import metric_record
@@ -109,7 +110,7 @@ def _flat(arms: Compared, contrast: str) -> Flags:
     """Return where no unit differs from another in what the contrast asks."""
     if contrast == "treatment":
         return _is_constant(arms.one)
-    if not _is_together(arms):
+    if arms.kind not in TOGETHER:
         return _is_constant(arms.one) & _is_constant(arms.zero)
     treated, control = (moments(arm)[0] for arm in (arms.one, arms.zero))
     weight = np.nan_to_num(quotient(treated, control)) if contrast == "ratio" else 1.0
@@ -136,16 +137,11 @@ def _rounding_of(mean: Floats) -> Floats:
     return _ROUNDING * np.maximum(np.abs(mean), _ROUNDING)
 
 
-def _is_together(arms: Compared) -> bool:
-    """Whether a unit has its values in both arms, so that one share of units is otherwise."""
-    return arms.kind in {"paired", "crossed"}
-
-
 def _bounds(arms: Compared, contrast: str, rules: Evidence, metric: str) -> tuple[Floats, Floats]:
     if contrast == "treatment":
         alone = _arm(arms.one, _units(arms, arms.one), 1 - rules.confidence, rules, metric)
         return alone.least, alone.most
-    together = _is_together(arms)
+    together = arms.kind in TOGETHER
     error = (1 - rules.confidence) / (1 if together else 2)  # apart, either arm may be wrong
     treated, control = (
         _arm(arm, _weighing(arms) if together else _units(arms, arm), error, rules, metric)
@@ -168,7 +164,7 @@ def _p_value(arms: Compared, side: Side, rules: Evidence, metric: str) -> Floats
     treated, control = moments(arms.one)[0], moments(arms.zero)[0]
     higher, lower = (treated, control) if side == "greater" else (control, treated)
     change, other = higher - lower, lower
-    together = _is_together(arms)
+    together = arms.kind in TOGETHER
     units = _weighing(arms) if together else np.minimum(
         _units(arms, arms.one), _units(arms, arms.zero)
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-__all__ = ["BEYOND", "METRICS", "SCORER", "Metric", "MetricName", "metric_record"]
+__all__ = ["BEYOND", "METRICS", "SCORER", "Metric", "MetricName", "is_binary", "metric_record"]
 
 BEYOND: Final = "beyond:"  # begins the share of latencies beyond their own arm's quantile
 SCORER: Final = "score:"  # begins the name of a further scorer's metric, and of its column
@@ -89,3 +89,8 @@ def metric_record(name: str) -> Metric:
     if kind == "beyond":
         return replace(METRICS["slow"], name=name)
     return METRICS[kind]
+
+
+def is_binary(metric: str) -> bool:
+    """Return whether a sample's value of the metric is 0 or 1: its mean tells its spread."""
+    return metric_record(metric).kind == "binary"

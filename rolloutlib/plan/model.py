@@ -29,7 +29,7 @@ from rolloutlib.plan.triggers import Rollback  # noqa: TC001 -- pydantic reads i
 from rolloutlib.plan.workbook import STAGES, StageId
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 __all__ = [
@@ -182,6 +182,12 @@ class Plan(Model):
                 hint=hint,
             )
         return self.profiles[name]
+
+    def signals(self) -> Iterator[tuple[Risk, Signal]]:
+        """Yield every signal that the register watches for, with the risk that it shows."""
+        for risk in self.risks.values():
+            for signal in risk.shown_by.values():
+                yield risk, signal
 
     def flags_of(self, stage: StageId, audience: Audience) -> dict[str, FlagValue]:
         """Return every flag's value for an audience at a stage, by key (`feature.searchLite`)."""

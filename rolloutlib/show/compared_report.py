@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from rolloutlib.errors import PlanError
-from rolloutlib.judge.pair_record import encode_pair
+from rolloutlib.judge.record import encode
 from rolloutlib.ledger.seal import PAGE, REVIEW, SEAL, parts_in, seal_of
 from rolloutlib.plan.workbook import workbook_root
 from rolloutlib.runs import write_quarantine
@@ -104,7 +104,7 @@ def write_comparison(pair: Pair, out: Path, lang: str, *, fresh: bool) -> Path:
         UsageError, RolloutError: it cannot be written; the folder is as it was.
     """
     with new_report(out, fresh=fresh) as written:
-        record = encode_pair(worded(pair.review))
+        record = encode(worded(pair.review))
         (written.folder / REVIEW).write_bytes(record)
         index = _index_from(written.place)
         shown = page_of(pair.review, lang, sha256(record).hexdigest(), index)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rolloutlib.measure.daily import Days
     from rolloutlib.plan.model import Plan
     from rolloutlib.plan.workbook import StageId
-    from rolloutlib.runs import RunInfo
     from rolloutlib.watch.record import Alarm
 
 __all__ = ["added", "alarms"]
@@ -30,7 +29,7 @@ ORDER: Final = (Outcome.ROLLBACK, Outcome.NO_DATA, Outcome.RED, Outcome.AMBER, O
 
 def alarms(
     days: Days | None, plan: Plan, *, arms: tuple[str, str], stage: StageId, as_of: datetime,
-    incidents: Sequence[Incident] = (), future: Sequence[RunInfo] = (),
+    incidents: Sequence[Incident] = (),
 ) -> tuple[Alarm, ...]:  # fmt: skip
     """Return the alarms of a moment, those that ask for a rollback first.
 
@@ -41,7 +40,6 @@ def alarms(
         stage: whose features a rollback would turn off.
         as_of: the moment, with its zone.
         incidents: what the log says of the time before it.
-        future: runs that are dated after the moment, which `days` leaves out.
     """
     changed = added(plan, stage)
     if days is None:
@@ -49,7 +47,7 @@ def alarms(
     else:
         of_data = (
             *harm(days, plan, arms=arms), *surge(days, plan, arms=arms),
-            *feed(days, plan, arms=arms, as_of=as_of, future=future),
+            *feed(days, plan, arms=arms, as_of=as_of),
         )  # fmt: skip
     of_incidents = incidents_alarms(incidents, plan, as_of=as_of, changed=changed)
     meant = (_meant(alarm, plan, changed) for alarm in (*of_incidents, *of_data))
@@ -76,9 +74,10 @@ def _meant(alarm: Alarm, plan: Plan, changed: Sequence[str]) -> Alarm:
 
 def _blamed(plan: Plan, metric: str | None, changed: Sequence[str]) -> tuple[str, ...]:
     """Return the feature whose risk the plan sees in a metric, where the stage adds it."""
-    risks = (
-        risk.feature for risk in plan.risks.values() for signal in risk.shown_by.values()
+    blamed = (
+        risk.feature
+        for risk, signal in plan.signals()
         if signal.metric == metric and risk.feature in changed
-    )  # fmt: skip
-    feature = next(risks, None) if metric is not None else None
+    )
+    feature = next(blamed, None) if metric is not None else None
     return () if feature is None else (feature,)

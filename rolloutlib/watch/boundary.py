@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Mask = NDArray[np.bool_]
 
-__all__ = ["RECENT", "Calendar", "Crossing", "crossing"]
+__all__ = ["PLANNED", "RECENT", "Calendar", "Crossing", "crossing", "shares"]
 
 RECENT = 3  # days
 PLANNED, WHOLE = 0.8, 0.5  # shares of the error: of the plan's days; of all days so far
@@ -163,11 +163,15 @@ def _windows(values: Floats, span: int) -> Floats:
 
 
 def _last_limits(looks: Looks, calendar: Calendar, error: Floats, span: int) -> Floats:
-    """Return limits that share the error evenly over the planned days, then as 1/(j(j + 1))."""
-    day: Floats = np.arange(1, looks.point.shape[-1] + 1, dtype=np.float64)
-    share = np.full(day.shape, PLANNED / max(calendar.planned - span, 1))
-    after = day + calendar.planned if calendar.cut else day - calendar.planned
-    late = after > 0
-    share[late] = (1 - PLANNED) / (after[late] * (after[late] + 1))
+    """Return limits that share the error among the days, each with a look of its own."""
+    share = shares(looks.point.shape[-1], calendar, calendar.planned - span)
     spent = (1 - WHOLE) / len(SPANS) * share * error[..., None]
     return -np.asarray(special.ndtri(spent), dtype=np.float64)
+
+
+def shares(days: int, calendar: Calendar, looks: int) -> Floats:
+    """Return each day's share of an error: the planned looks' even one, later 1/(j(j + 1))."""
+    day: Floats = np.arange(1, days + 1, dtype=np.float64)
+    after = day + calendar.planned if calendar.cut else day - calendar.planned
+    later = (1 - PLANNED) / np.maximum(after * (after + 1), 1.0)
+    return np.where(after > 0, later, PLANNED / max(looks, 1))

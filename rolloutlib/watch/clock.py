@@ -1,4 +1,4 @@
-"""The clock of a feed: runs of the future, without a time, at one moment, or that step back."""
+"""The clock of a feed: runs without a time, at one moment, or that step back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rolloutlib.reason import Reason
     from rolloutlib.runs import RunInfo
 
-__all__ = ["feed_alarm", "future_runs", "odd_starts"]
+__all__ = ["feed_alarm", "odd_starts"]
 
 FEWEST: Final = 3  # runs that tell no order yet
 BACKWARDS: Final = timedelta(hours=12)
@@ -27,18 +27,6 @@ ORDERED: Final = 0.8  # of the pairs of numbered runs that follow each other in 
 def feed_alarm(code: str, asks: Outcome, metric: str | None, since: datetime, why: Reason) -> Alarm:
     """Return an alarm of the feed: it turns no feature off, and no program pulls the switch."""
     return Alarm(code, asks, metric, None, pulls=False, since=since, features=(), why=why)
-
-
-def future_runs(days: Days, future: Sequence[RunInfo], as_of: datetime) -> Iterator[Alarm]:
-    """Yield the alarm of runs that are dated after the moment."""
-    ahead = [run for run in (*days.runs, *future) if run.started_at and run.started_at > as_of]
-    if ahead:
-        latest = max(filter(None, (run.started_at for run in ahead)))
-        why = because(
-            "watch.future", count=len(ahead), latest=latest.isoformat(" ", "minutes"),
-            now=as_of.isoformat(" ", "minutes"),
-        )  # fmt: skip
-        yield feed_alarm("clock", Outcome.RED, None, as_of, why)
 
 
 def odd_starts(days: Days, arms: tuple[str, str], as_of: datetime) -> Iterator[Alarm]:

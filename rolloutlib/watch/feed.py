@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from rolloutlib.measure.moments import added
 from rolloutlib.plan.metrics import metric_record
 from rolloutlib.reason import because
-from rolloutlib.watch.clock import feed_alarm, future_runs, odd_starts
+from rolloutlib.watch.clock import feed_alarm, odd_starts
 from rolloutlib.watch.record import Alarm, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
     from rolloutlib.measure.daily import Days
     from rolloutlib.plan.model import Plan
-    from rolloutlib.runs import RunInfo
 
     Floats = NDArray[np.float64]
 
@@ -45,10 +45,7 @@ def no_feed(as_of: datetime) -> tuple[Alarm, ...]:
     return (feed_alarm("no_data", Outcome.RED, None, as_of, because("watch.nothing")),)
 
 
-def feed(
-    days: Days, plan: Plan, *, arms: tuple[str, str], as_of: datetime,
-    future: Sequence[RunInfo] = (),
-) -> tuple[Alarm, ...]:  # fmt: skip
+def feed(days: Days, plan: Plan, *, arms: tuple[str, str], as_of: datetime) -> tuple[Alarm, ...]:
     """Return what is wrong with the feed at a moment.
 
     Args:
@@ -56,14 +53,13 @@ def feed(
         plan: which weekdays have data, and which metrics are watched.
         arms: names of the control and the treatment.
         as_of: the moment.
-        future: runs that are dated after it, which the days leave out.
     """
     if not days.dates:
-        return (*no_feed(as_of), *future_runs(days, future, as_of))
+        return no_feed(as_of)
     view = _View(days, plan, arms, as_of)
     return (
         *_stopped(view), *_gaps(view), *_thin(view), *_vanished(view, plan), *_frozen(view),
-        *future_runs(days, future, as_of), *odd_starts(days, arms, as_of),
+        *odd_starts(days, arms, as_of),
     )  # fmt: skip
 
 
@@ -79,11 +75,8 @@ class _View:
     def by_day(self, arm: str, metric: str | None) -> Floats:
         """Return an arm's samples of each day, or those that know a metric."""
         table = self.days.table.where(arm=arm)
-        key = table.keys["day"]
-        place = {day.isoformat(): k for k, day in enumerate(self.days.dates)}
-        places = np.array([place[str(label)] for label in key.labels], dtype=np.int64)[key.codes]
         n = table.rows if metric is None else table.metrics[metric].n
-        return np.bincount(places, n, len(self.days.dates)).astype(np.float64, copy=False)
+        return added(self.days.places(table), n, len(self.days.dates))
 
     def due(self, day: date) -> bool:
         """Return whether the plan expects data on a day."""

@@ -128,9 +128,10 @@ def _named_issues(plan: Plan) -> list[str]:
 def _no_more_than(plan: Plan, metric: str) -> float:
     """Return the ratio to the control that a risk of the plan still allows: a feature may cost."""
     ratios = (
-        signal.above for risk in plan.risks.values() for signal in risk.shown_by.values()
+        signal.above
+        for _, signal in plan.signals()
         if signal.metric == metric and signal.contrast == "ratio"
-    )  # fmt: skip
+    )
     return next((above for above in ratios if above is not None), 1.0)
 
 
@@ -148,7 +149,7 @@ def harm(days: Days, plan: Plan, *, arms: tuple[str, str]) -> tuple[Alarm, ...]:
     if not days.dates:
         return ()
     calendar = calendar_of(days, plan)
-    _, limits = strictest(plan, {"": {run.profile or "default" for run in days.runs}})
+    _, limits = strictest(plan, {run.profile or "default" for run in days.runs})
     alarms = (
         _alarm(test, days, plan, arms, calendar)
         for test in harm_tests(plan, limits) if test.metric in days.table.metrics
@@ -168,15 +169,12 @@ def calendar_of(days: Days, plan: Plan) -> Calendar:
 def arm_of(days: Days, arm: str, metric: str) -> DayArm:
     """Return an arm's samples by day and unit; who names no unit is left out."""
     table = days.table.where(arm=arm)
-    unit, day = table.keys["cluster"], table.keys["day"]
-    dates = {date.isoformat(): place for place, date in enumerate(days.dates)}
-    cells = table.metrics[metric]
+    unit, cells = table.keys["cluster"], table.metrics[metric]
     named = np.ones(len(cells.n), dtype=bool)
     if days.unit != "sample":
         named = unit.codes != unit.code(None)
-    places = np.array([dates[str(label)] for label in day.labels], dtype=np.int64)[day.codes]
     width = min(len(unit.labels), MOST_UNITS) if days.unit != "sample" else 1
-    place = (places * width + unit.codes % width)[named]
+    place = (days.places(table) * width + unit.codes % width)[named]
     shape = (len(days.dates), width)
     parts = (cells.n, cells.total, cells.m2 + cells.n * cells.mean**2)
     n, s, q = (added(place, part[named], shape[0] * width).reshape(shape) for part in parts)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rolloutlib.judge.signals import mix_reading, share_reading
+from rolloutlib.judge.readings import NATS
+from rolloutlib.judge.signals import crowded, levels_of, mix_reading, share_reading
 from rolloutlib.measure.daily import of_dates
 from rolloutlib.measure.daily_bands import bands
-from rolloutlib.measure.moments import added
 from rolloutlib.measure.shares import tags_of
 from rolloutlib.reason import because, known
 from rolloutlib.runs.spellings import folded
@@ -17,7 +17,7 @@ from rolloutlib.stats.contingency import contingency_chi2, contingency_cluster_p
 from rolloutlib.watch.record import FeatureSignal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import date
 
     from numpy.typing import NDArray
@@ -26,12 +26,11 @@ if TYPE_CHECKING:
     from rolloutlib.measure.daily import Days
     from rolloutlib.measure.moments import MomentTable
     from rolloutlib.plan.model import Plan
-    from rolloutlib.plan.risks import Risk, Signal
+    from rolloutlib.plan.risks import Signal
     from rolloutlib.reason import Reason
 
 __all__ = ["difficulty", "duplicates", "nothing", "suggested", "three_way", "vetoes"]
 
-NATS: Final = "nats"
 DRAWS: Final = 1999  # permutations: p-values in steps of a twentieth of a percent
 MOST_REASONS: Final = 20  # that are shown, the most frequent ones
 UNTOLD: Final = "–"
@@ -56,9 +55,11 @@ def difficulty(days: Days, plan: Plan, treatment: str) -> FeatureSignal:
     target = plan.monitoring.difficulty
     limit = _limit_of(plan, lambda signal: signal.mix is not None)
     latest = _latest(days, treatment)
-    counts = [_levels(days, plan, treatment, dates) for dates in (days.dates, (latest,))]
+    mix, single = days.shares.mix.where(arm=treatment), days.unit == "sample"
+    counts = [levels_of(of_dates(days, mix, dates), target, single=single)
+              for dates in (days.dates, (latest,))]  # fmt: skip
     whole, today = (
-        mix_reading(levels, {**target}, how, single=days.unit == "sample")
+        mix_reading(levels, {**target}, how, single=single)
         for levels, how in zip(counts, (rules, strict), strict=True)
     )
     if whole.value is None:
@@ -76,17 +77,6 @@ def difficulty(days: Days, plan: Plan, treatment: str) -> FeatureSignal:
     edge = None if whole.chance is None else max(whole.chance, limit or 0.0)
     return FeatureSignal("D", "difficulty_mix", NATS, whole.value, None, None, edge, beyond, parts,
                          says)  # fmt: skip
-
-
-def _levels(days: Days, plan: Plan, arm: str, dates: Collection[date]) -> NDArray[np.float64]:
-    """Return an arm's samples by cluster and planned difficulty."""
-    mix = of_dates(days, days.shares.mix.where(arm=arm), dates)
-    cluster, level = mix.keys["cluster"], mix.keys["difficulty"]
-    counts = np.zeros((max(len(cluster.labels), 1), len(plan.monitoring.difficulty)))
-    for column, label in enumerate(plan.monitoring.difficulty):
-        chosen = level.codes == level.code(label)
-        counts[:, column] = added(cluster.codes[chosen], mix.rows[chosen], len(counts))
-    return counts.sum(axis=0, keepdims=True) if days.unit == "sample" else counts
 
 
 def _share(counts: NDArray[np.float64], column: int) -> float:
@@ -126,10 +116,7 @@ def duplicates(days: Days, plan: Plan, treatment: str, copies: Mapping[str, int]
         upper=reading.upper, measure="proportion", signed=False,
         tags=_tagged(tag, parts[1:]),
     )  # fmt: skip
-    return FeatureSignal(
-        "D", "duplicates", "proportion", reading.value, known(reading.lower),
-        known(reading.upper), limit, three_way(reading, limit), tuple(parts), says,
-    )  # fmt: skip
+    return _of_share("D", "duplicates", reading, limit, parts, says)
 
 
 def _tagged(tag: str | None, parts: list[tuple[str, str, float]]) -> Reason:
@@ -143,9 +130,9 @@ def _duplicate_tags(plan: Plan) -> set[str]:
     """Return the issues that the register watches for feature D."""
     return {
         folded(signal.issue)
-        for risk in plan.risks.values() if risk.feature == "D"
-        for signal in risk.shown_by.values() if signal.issue
-    }  # fmt: skip
+        for risk, signal in plan.signals()
+        if risk.feature == "D" and signal.issue
+    }
 
 
 # --- B: why samples were vetoed -------------------------------------------------------------------
@@ -230,36 +217,29 @@ def suggested(days: Days, plan: Plan, treatment: str) -> FeatureSignal:
     The value is the share of samples with more tags than the register allows, or with opposed
     ones; samples count as independent ones.
     """
-    rules = _tag_risk(plan)
+    rules = next((row for row in plan.signals() if row[1].share == "tags"), None)
     tags = days.shares.tags
     sets = tags_of(of_dates(days, tags, days.dates), treatment) if tags is not None else {}
     n = sum(sets.values())
     if not n:
         return nothing("C", "tags", "proportion", because("watch.untold", field="suggestedTags"))
-    most, pairs, limit = (rules[0].max_tags, rules[0].contradictory, rules[1].limit) if rules else (
-        None, (), None)  # fmt: skip
-    opposed = [{*map(folded, pair)} for pair in pairs]
-    many = sum(k for combo, k in sets.items() if most is not None and len(combo) > most)
-    against = sum(k for combo, k in sets.items() if any(pair <= {*combo} for pair in opposed))
-    wrong = sum(
-        k for combo, k in sets.items()
-        if (most is not None and len(combo) > most) or any(pair <= {*combo} for pair in opposed)
-    )  # fmt: skip
+    risk, limit = (rules[0], rules[1].limit) if rules else (None, None)
+    crowds = [(k, *crowded(combo, risk)) for combo, k in sets.items()]
+    many = sum(k for k, too_many, _ in crowds if too_many)
+    against = sum(k for k, _, pairs in crowds if pairs)
     each = sum(len(combo) * k for combo, k in sets.items()) / n
+    wrong = sum(k for k, too_many, pairs in crowds if too_many or pairs)
     reading = share_reading(wrong, n, plan.evidence)
     edited = days.table.where(arm=treatment).all("edited")
     parts = [("more than allowed", treatment, many / n), ("contradictory", treatment, against / n)]
     if edited.n[0]:
         parts.append(("edited", treatment, float(edited.mean[0])))
     says = because(
-        "watch.tags", count=n, each=each, many=many, most=most, against=against,
-        value=reading.value, lower=reading.lower, upper=reading.upper,
+        "watch.tags", count=n, each=each, many=many, most=risk.max_tags if risk else None,
+        against=against, value=reading.value, lower=reading.lower, upper=reading.upper,
         edits=_edits(days, plan, treatment), measure="proportion", signed=False,
     )  # fmt: skip
-    return FeatureSignal(
-        "C", "tags", "proportion", reading.value, known(reading.lower), known(reading.upper), limit,
-        three_way(reading, limit), tuple(parts), says,
-    )  # fmt: skip
+    return _of_share("C", "tags", reading, limit, parts, says)
 
 
 def _edits(days: Days, plan: Plan, treatment: str) -> Reason:
@@ -273,14 +253,18 @@ def _edits(days: Days, plan: Plan, treatment: str) -> Reason:
                    signed=False)  # fmt: skip
 
 
-def _tag_risk(plan: Plan) -> tuple[Risk, Signal] | None:
-    return next(
-        ((risk, signal) for risk in plan.risks.values() for signal in risk.shown_by.values()
-         if signal.share == "tags"), None,
-    )  # fmt: skip
-
-
 # --- what they share ------------------------------------------------------------------------------
+
+
+def _of_share(
+    feature: str, name: str, reading: Reading, limit: float | None,
+    parts: list[tuple[str, str, float]], says: Reason,
+) -> FeatureSignal:  # fmt: skip
+    """Return the signal of a share of samples."""
+    return FeatureSignal(
+        feature, name, "proportion", reading.value, known(reading.lower), known(reading.upper),
+        limit, three_way(reading, limit), tuple(parts), says,
+    )  # fmt: skip
 
 
 def three_way(reading: Reading, limit: float | None) -> bool | None:
@@ -302,8 +286,7 @@ UNSEEN: Final = 0.05
 
 def _limit_of(plan: Plan, chooses: Callable[[Signal], bool]) -> float | None:
     """Return the limit of the register's first such signal."""
-    signals = (signal for risk in plan.risks.values() for signal in risk.shown_by.values())
-    return next((signal.limit for signal in signals if chooses(signal)), None)
+    return next((signal.limit for _, signal in plan.signals() if chooses(signal)), None)
 
 
 def _latest(days: Days, arm: str) -> date:

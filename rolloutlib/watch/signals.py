@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from rolloutlib.judge.readings import NATS
 from rolloutlib.measure.daily_bands import count_bounds, day_sums_of
 from rolloutlib.measure.design import Arms, Sums
 from rolloutlib.measure.estimates import estimate_gate
 from rolloutlib.plan.gates import Gate
 from rolloutlib.reason import because, known
-from rolloutlib.watch.mixes import NATS, difficulty, duplicates, nothing, suggested, vetoes
+from rolloutlib.watch.mixes import difficulty, duplicates, nothing, suggested, vetoes
 from rolloutlib.watch.record import FeatureSignal
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from rolloutlib.measure.daily import Days
     from rolloutlib.measure.estimates import Estimate
+    from rolloutlib.measure.moments import Cells
     from rolloutlib.plan.metrics import MetricName
     from rolloutlib.plan.model import Plan
     from rolloutlib.plan.stages import FeatureId
@@ -184,14 +186,14 @@ def _mode(days: Days, plan: Plan, treatment: str) -> FeatureSignal:
     names = tuple(sorted(modes, key=lambda name: (name != str(feature.enabled), name)))
     parts: list[tuple[str, str, float]] = []
     for name in names:
-        cells = _of_runs(days, treatment, modes[name], "passed")
-        if cells.control.n.sum():
-            parts.append((name, "passed", float(cells.control.total.sum() / cells.control.n.sum())))
+        cells = _passed_of(days, treatment, modes[name])
+        if cells.n.sum():
+            parts.append((name, "passed", float(cells.total.sum() / cells.n.sum())))
     if len(names) == 1:
         says = because("watch.mode_one", mode=names[0], count=len(modes[names[0]]), untold=untold)
         return FeatureSignal("F", "mode", "proportion", None, None, None, None, None,
                              tuple(parts), says)  # fmt: skip
-    first, second = (_of_runs(days, treatment, modes[name], "passed").control for name in names[:2])
+    first, second = (_passed_of(days, treatment, modes[name]) for name in names[:2])
     estimate = _estimate(Arms(second, first, days.unit), "passed", "difference", plan)
     if estimate is None:
         return absent(because("watch.untold", field="status"))
@@ -201,13 +203,12 @@ def _mode(days: Days, plan: Plan, treatment: str) -> FeatureSignal:
                          known(estimate.upper), None, None, tuple(parts), says)  # fmt: skip
 
 
-def _of_runs(days: Days, arm: str, runs: set[str], metric: str) -> Arms:
-    """Return an arm's cells by cluster, of some of its runs, twice."""
+def _passed_of(days: Days, arm: str, runs: set[str]) -> Cells:
+    """Return what passed in some of an arm's runs, by cluster."""
     table = days.table.where(arm=arm)
     key = table.keys["run_id"]
     chosen = np.array([label in runs for label in key.labels], bool)
-    cells = table.take(chosen[key.codes]).by("cluster", metric)
-    return Arms(cells, cells, days.unit)
+    return table.take(chosen[key.codes]).by("cluster", "passed")
 
 
 # --- contrasts ------------------------------------------------------------------------------------
@@ -238,10 +239,10 @@ def _estimate(arms: Arms, metric: MetricName, contrast: Contrast, plan: Plan) ->
 def _limit(plan: Plan, feature: str, metric: str) -> float | None:
     """Return the register's limit of a feature's ratio."""
     limits = (
-        signal.limit for risk in plan.risks.values() if risk.feature == feature
-        for signal in risk.shown_by.values()
-        if signal.metric == metric and signal.contrast == "ratio"
-    )  # fmt: skip
+        signal.limit
+        for risk, signal in plan.signals()
+        if (risk.feature, signal.metric, signal.contrast) == (feature, metric, "ratio")
+    )
     return next(limits, None)
 
 

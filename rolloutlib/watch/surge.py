@@ -19,7 +19,7 @@ from rolloutlib.measure.profiles import strictest
 from rolloutlib.reason import because
 from rolloutlib.stats.effective import effective_sample_size
 from rolloutlib.stats.sequential import binomial_spending_limits
-from rolloutlib.watch.boundary import crossing
+from rolloutlib.watch.boundary import PLANNED, crossing, shares
 from rolloutlib.watch.harm import OF_ERRORS, arm_of, calendar_of, over_days
 from rolloutlib.watch.record import Alarm, Outcome
 
@@ -38,7 +38,6 @@ OF_LIMIT, OF_RISE = 0.4, 0.3  # of the error: the plan's limit, a rise over the 
 FEWEST = 3  # errors that are told though they prove nothing
 OF_DAYS = 0.5  # of that, for each day alone
 SERIOUS = (Outcome.ROLLBACK, Outcome.RED, Outcome.AMBER)
-PLANNED = 0.8  # of either half, for the planned days
 
 
 class Surges(NamedTuple):
@@ -178,7 +177,7 @@ def people(
             for counts in zip(affected[0], people_by_day[0], events, earlier, strict=True)
         ]
     )
-    share = error * (1 - OF_LIMIT - OF_RISE) * _shares(len(earlier), calendar)
+    share = error * (1 - OF_LIMIT - OF_RISE) * shares(len(earlier), calendar, calendar.planned)
     n, x = (np.asarray(part.sum(axis=-1), dtype=np.float64) for part in (arms[0].n, arms[0].s))
     many = (affected[0] > 1) & (x > limit * n)
     return (earlier > 0) & many & (chance <= share) & (not calendar.alone)
@@ -193,17 +192,9 @@ def _so_many(affected: float, people: float, events: float, earlier: float) -> f
     return float(np.exp(log).sum())
 
 
-def _shares(days: int, calendar: Calendar) -> NDArray[np.float64]:
-    """Return each day's share of an error that days spend evenly, and as 1/(j(j + 1)) later."""
-    day = np.arange(1, days + 1, dtype=np.float64)
-    after = day + calendar.planned if calendar.cut else day - calendar.planned
-    later = (1 - PLANNED) / np.maximum(after * (after + 1), 1.0)
-    return np.where(after > 0, later, PLANNED / calendar.planned)
-
-
 def error_limit(days: Days, plan: Plan) -> float | None:
     """Return the plan's limit for errors; None where it has none."""
-    _, limits = strictest(plan, {"": {run.profile or "default" for run in days.runs}})
+    _, limits = strictest(plan, {run.profile or "default" for run in days.runs})
     gates = (
         gate for gate in plan.gates.values()
         if gate.metric == "error" and gate.contrast == "treatment"
@@ -226,15 +217,15 @@ def surges(
     """
     days, error = len(arm.n), error * OF_LIMIT
     planned = 0 if calendar.cut else calendar.planned
-    shares = _shares(days, calendar)
+    share = shares(days, calendar, calendar.planned)
     n, events = _effective(np.cumsum(arm.n, axis=0), np.cumsum(arm.s, axis=0), calendar, icc_floor)
-    whole = _tail(n, events, limit) <= error * (1 - OF_DAYS) * shares
+    whole = _tail(n, events, limit) <= error * (1 - OF_DAYS) * share
     early = int(min(planned, days))
     if early:
         alpha = error * (1 - OF_DAYS) * PLANNED
         whole[:early] = _spent(n[:early], events[:early], calendar.planned, limit, alpha)
     n, events = _effective(arm.n, arm.s, calendar, icc_floor)
-    return Surges(whole, (_tail(n, events, limit) <= error * OF_DAYS * shares) & (events > 0))
+    return Surges(whole, (_tail(n, events, limit) <= error * OF_DAYS * share) & (events > 0))
 
 
 def _effective(

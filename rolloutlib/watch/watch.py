@@ -17,8 +17,8 @@ from rolloutlib.files import file_sha256
 from rolloutlib.judge.incidents import read_incidents
 from rolloutlib.judge.quiet import told_at
 from rolloutlib.judge.register import fires, over_the_cap, people_of
-from rolloutlib.judge.risks import judge_risks, weight_of
-from rolloutlib.judge.signals import read_signals
+from rolloutlib.judge.risks import weight_of
+from rolloutlib.judge.signals import risks_of
 from rolloutlib.judge.sources import given_path, read_source
 from rolloutlib.measure.comparing import compare
 from rolloutlib.measure.daily import days_of
@@ -154,7 +154,7 @@ def _data_of(
         compared, days, series(days, plan, pair),
         signals(days, plan, pair, stage, source.runs.copies,
                 partial(compared.arms, compared.measured.table)),
-        _risks(plan, source, compared), tuple(blocks),
+        risks_of(plan, source, compared), tuple(blocks),
         (*over_the_cap(plan, stage, compared), *compared.warnings, *compared.set_aside),
         source.digest,
     )  # fmt: skip
@@ -163,12 +163,6 @@ def _data_of(
 def _no_look(plan: Plan) -> Look:
     """Return a look that spends nothing: no gate is judged here."""
     return Look(1, 1, plan.evidence.confidence, 0.0)
-
-
-def _risks(plan: Plan, source: Source, compared: Comparison) -> tuple[RiskState, ...]:
-    """Judge the register on what was measured, as a review does."""
-    shares = source.sharing(compared.pair, unit=compared.measured.unit)
-    return judge_risks(plan, read_signals(plan, compared, shares, source.runs.copies))
 
 
 def _risk_alarms(risks: Sequence[RiskState], as_of: datetime) -> tuple[Alarm, ...]:

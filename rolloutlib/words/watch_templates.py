@@ -210,10 +210,6 @@ WATCHES: Final = {
         "The arm {arm} has the same values on {day} as on {other}, number by number: the feed "
         "repeats itself."
     ),
-    "watch.future": (
-        "{count} runs are dated after {now}, the latest {latest}: a clock is wrong, or the watch "
-        "looks at the wrong day."
-    ),
     "watch.undated": (
         "{samples} samples are of runs that do not tell their start: they are of no day."
     ),

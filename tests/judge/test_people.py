@@ -11,8 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from rolloutlib.judge.offline import Pair, compare_files
-from rolloutlib.judge.pair_record import Meaning, PairReview, encode_pair
-from rolloutlib.judge.record import Recommendation, Verdict
+from rolloutlib.judge.pair_record import Meaning, PairReview
+from rolloutlib.judge.record import Recommendation, Verdict, encode
 from rolloutlib.plan.offline import SHIPPED, load_eval_plan
 from rolloutlib.runs import load_source
 from rolloutlib.runs.places import two_places
@@ -222,7 +222,7 @@ def test_scores_corrected_by_selected_labels_hold(tmp_path: Path) -> None:
 
 def test_what_is_written_is_read_again(looked: PairReview) -> None:
     """review.json keeps both numbers and the confusion of either arm."""
-    again = msgspec.json.decode(encode_pair(looked), type=PairReview)
+    again = msgspec.json.decode(encode(looked), type=PairReview)
     assert again.labels == looked.labels
     assert again.gates[0].labels == looked.gates[0].labels
 

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from rolloutlib.cli import main
 from rolloutlib.commands.history import renew_if_there, renewing
 from rolloutlib.errors import NoEvidenceError, RolloutError, UsageError
-from rolloutlib.judge.pair_record import PairReview, encode_pair
+from rolloutlib.judge.pair_record import PairReview
 from rolloutlib.judge.record import Recommendation, Review, Verdict, encode
 from rolloutlib.ledger.seal import (
     NOTEBOOK,
@@ -91,7 +91,7 @@ def test_what_has_no_notebook_has_the_time_of_its_seal(reports: Path) -> None:
     """INVALID and a comparison are listed with their word, and the page says whose time it is."""
     sealed_review(reports / "refused", week(1, Recommendation.INVALID))
     pair = PairReview(control="a", treatment="b", recommendation=GO, reasons=())
-    folder, data = reports / "files", encode_pair(pair)
+    folder, data = reports / "files", encode(pair)
     folder.mkdir()
     meta = f'<head><meta name="rollout-review" content="sha256:{sha256(data).hexdigest()}"></head>'
     parts = {REVIEW: data, PAGE: meta.encode()}

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from rolloutlib.cli import main
 from rolloutlib.errors import UsageError
 from rolloutlib.judge.moved import moved
-from rolloutlib.judge.pair_record import PairReview, encode_pair
+from rolloutlib.judge.pair_record import PairReview
 from rolloutlib.judge.record import Recommendation, encode
 from rolloutlib.ledger.seal import REVIEW, SEAL, seal_of
 from rolloutlib.measure.looks import look_at
@@ -136,7 +136,7 @@ def test_what_is_sealed_and_no_review_is_passed_over_in_silence(workbook: Path) 
     """A comparison and a watch are as they were sealed; one that was changed is named."""
     reports = workbook / "reports"
     sealed(reports / "w1", of_week(1))
-    record = encode_pair(PairReview(control="a", treatment="b", recommendation=GO, reasons=()))
+    record = encode(PairReview(control="a", treatment="b", recommendation=GO, reasons=()))
     changed = record.replace(b'"GO"', b'"HOLD"')
     for name, written in (("files", record), ("other", changed)):
         (reports / name).mkdir()

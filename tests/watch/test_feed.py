@@ -91,7 +91,7 @@ def test_a_frozen_feed() -> None:
 
 
 def test_clocks_that_jump() -> None:
-    """Runs of the future, at one moment, numbered backwards or without a start are told."""
+    """Runs at one moment, numbered backwards or without a start are told."""
     at_once = Stage()
     at_once.start = lambda _, __: at_once.at_ten("", 0)
     assert [alarm.why.code for alarm in at_once.alarms() if alarm.code == "clock"] == [
@@ -103,15 +103,6 @@ def test_clocks_that_jump() -> None:
     undated = Stage()
     undated.undated = 40
     assert [alarm.why.code for alarm in undated.alarms()] == ["watch.undated"]
-
-
-def test_runs_of_the_future() -> None:
-    """What is dated after the moment is told, be it left out of the days or not."""
-    days = Stage().days()
-    as_of = datetime.combine(FIRST + timedelta(6), time(23, 59, 59), SEOUL)
-    late = [replace(run, started_at=as_of + timedelta(days=2)) for run in days.runs[:2]]
-    raised = alarms(days, PLAN, arms=ARMS, stage=2, as_of=as_of, future=late)
-    assert [(alarm.code, alarm.why.facts["count"]) for alarm in raised] == [("clock", 2)]
 
 
 def test_no_data_at_all_is_an_alarm() -> None:

@@ -173,8 +173,8 @@ def test_veto_reasons_by_profile() -> None:
 
 
 def test_suggested_tags_too_many_opposed_and_edited() -> None:
-    """Three tags are too many, opposed ones are counted, edits have their share."""
-    tags = (["bias"], ["too_easy", "too_hard"], ["a", "b", "c"], [])
+    """Three tags are too many, opposed ones are counted in any case, edits have their share."""
+    tags = (["bias"], ["Too_Easy", "too_hard"], ["a", "b", "c"], [])
     rows = both(40, suggested_tags=lambda n, _: tags[n % 4], suggested=lambda n, _: n % 4 < 3,
                 edited=lambda n, _: n % 8 == 0 if n % 4 < 3 else None)  # fmt: skip
     crowded = signal(watched(rows), "tags")
