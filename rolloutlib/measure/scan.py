@@ -162,17 +162,15 @@ def measure(  # noqa: PLR0913 -- each decides what is counted
     took = latency_expression(timeout_cap_ms)
     latency, score = (histogram(frame, value, per_unit=STEPS) for value in (took, metrics["score"]))
     metrics |= beyond(latency, arms, tails, took, per_unit=STEPS)
-    units, each = {"arm": "arm", "cluster": CLUSTERS[unit]}, unit == "sample" and apart
-    if each:
+    units, told = {"arm": "arm", "cluster": CLUSTERS[unit]}, _told(frame, metrics)
+    if each := unit == "sample" and apart:
         names = nw.concat_str("arm", "run_id", "sample_id", separator="\x1f")
         frame, units = frame.with_columns(apart=names), units | {"cluster": "apart"}
-    told = _told(frame, metrics)
     finest = _Finest.of(frame, told, units, inf if each else len(groups.rows))
     strata, crowded = _strata(
         frame, {m: metrics[m] for m in within if m in metrics}, units,
         (*STRATA, *(name for name in segments if name in samples.extras)),
     )  # fmt: skip
-    related = unit != "sample" and max(count.runs for count in counts.values()) > 1
     whole = Measured(
         counts, unit, named, tags, ranked,
         table=finest.by("cluster").with_unknown(metrics),
@@ -181,7 +179,7 @@ def measure(  # noqa: PLR0913 -- each decides what is counted
         latency=latency, score=score, carried=tagged, prompts=_prompts(frame, arms, counts),
         people=scan_people(frame, arms) if unit == "cluster" else None,
         subject=subject, latency_cap_ms=latency_cap_ms,
-        overlap=overlap_of(groups) if related else None,
+        overlap=_overlap(groups, counts, unit),
         answers=scan_answers(frame, told, units, counts),
         labels=labelled.labels_among(frame, counts, None if unit == "sample" else CLUSTERS[unit]),
     )  # fmt: skip
@@ -227,6 +225,12 @@ class _Finest:
             return scan(split(self.frame, choosers, arms)[1], of_metric, by=self.keys)
         whole = self.whole or scan(self.frame, of_metric, by=self.keys)
         return left_by(choosers, whole.only(metric), arms)
+
+
+def _overlap(groups: MomentTable, counts: Mapping[str, Count], unit: Unit) -> Overlap | None:
+    """Return which units the runs share; None where samples are the units, or runs are single."""
+    several = max(count.runs for count in counts.values()) > 1
+    return overlap_of(groups) if unit != "sample" and several else None
 
 
 def _told(frame: nw.LazyFrame[Any], metrics: Mapping[str, nw.Expr]) -> dict[str, nw.Expr]:
