@@ -26,7 +26,7 @@ from rolloutlib.plan.stages import (
 )
 from rolloutlib.plan.strict_yaml import load_model
 from rolloutlib.plan.triggers import Rollback  # noqa: TC001 -- pydantic reads it
-from rolloutlib.plan.workbook import STAGES, StageId
+from rolloutlib.plan.workbook import STAGES, StageId, workbook_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Allocation", "Audience", "Check", "Evidence", "Feature", "FeatureId", "FlagValue",
     "FromProfile", "Gate", "Knob", "Knobs", "Plan", "Profile", "Risk", "Signal", "Stage",
-    "Toggle", "json_schema", "load_plan",
+    "Toggle", "json_schema", "load_plan", "workbook_root",
 ]  # fmt: skip
 
 _AUDIENCES: Final[tuple[Audience, ...]] = get_args(Audience)
