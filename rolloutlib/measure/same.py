@@ -19,7 +19,7 @@ from rolloutlib.runs.further import is_scorer, labels_in
 from rolloutlib.runs.spellings import SPACES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from rolloutlib.reason import Fact, Reason
     from rolloutlib.runs import Runs
@@ -65,6 +65,7 @@ DIGITS: Final = 15  # that a float holds exactly
 TIMED: Final = 0.5  # share of rows that tell a latency
 BY_CHANCE: Final = 0.02  # of two rows that have one latency, as fine ones do at most
 SAMPLED: Final = 100_000  # rows that are looked at
+TELLING: Final = ("latency_ms", "score")
 
 
 class Alike(NamedTuple):
@@ -162,7 +163,11 @@ def copied_arms(runs: Runs, pair: tuple[str, str]) -> tuple[Reason, ...]:
     if not isinstance(cast("object", runs.relation), duckdb.DuckDBPyRelation):
         return ()
     rows = sum(run.n for run in runs.runs if run.arm in pair)
-    shared = _shared(runs, pair, part=max(1, rows // SAMPLED))
+    part = max(1, rows // SAMPLED)
+    few, of = _equal(runs, pair, TELLING, _named(part))  # a bound, by columns that are read anyway
+    if not of or few < COPIED * of:
+        return ()
+    shared = _shared(runs, pair, part)
     if not shared.is_fine or shared.share < COPIED:
         return ()
     return (because("arms.copied", **shared.facts),)
@@ -198,14 +203,8 @@ def _shared(runs: Runs, pair: tuple[str, str], part: int = 1) -> _Shared:
     columns = [name for name in SCHEMA.names if name not in WHOSE]
     columns += [name for name in runs.extras if is_scorer(name)]
     columns += [ANSWER_TEXT] if ANSWER_TEXT in runs.texts else []
-    alike = ", ".join(f'"{name}"' for name in columns)
-    old, new = (f"count(*) FILTER (arm = {quoted(arm)})" for arm in pair)
-    named = f"prompt_id IS NOT NULL AND hash(prompt_id) % {part} = 0"
-    cells = f"""SELECT {old} AS old, {new} AS new FROM samples WHERE {named}
-        GROUP BY prompt_id, hash({alike})"""
-    equal, before, after = _row(
-        runs, f"SELECT sum(least(old, new)), sum(old), sum(new) FROM ({cells})"
-    )
+    named = _named(part)
+    equal, of = _equal(runs, pair, columns, named)
     arms = ", ".join(map(quoted, pair))
     by_latency = f"""SELECT latency_ms, count(*)::DOUBLE AS rows FROM samples
         WHERE {named} AND arm IN ({arms}) AND NOT coalesce(error, false) GROUP BY latency_ms"""
@@ -217,8 +216,25 @@ def _shared(runs: Runs, pair: tuple[str, str], part: int = 1) -> _Shared:
         / nullif(sum(rows) FILTER (latency_ms IS NOT NULL) ^ 2, 0), 1) FROM ({by_latency})""",
     )
     is_timed = timed >= TIMED
-    of = int(min(before or 0, after or 0))
-    return _Shared(int(equal or 0), of, is_timed, is_timed and by_chance <= BY_CHANCE)
+    return _Shared(equal, of, is_timed, is_timed and by_chance <= BY_CHANCE)
+
+
+def _named(part: int) -> str:
+    """Return the condition that a row is of one in so many prompts."""
+    return f"prompt_id IS NOT NULL AND hash(prompt_id) % {part} = 0"
+
+
+def _equal(
+    runs: Runs, pair: tuple[str, str], columns: Iterable[str], where: str
+) -> tuple[int, int]:
+    """Count rows of a prompt that both arms have with the same values, and how many could be."""
+    alike = ", ".join(f'"{name}"' for name in columns)
+    old, new = (f"count(*) FILTER (arm = {quoted(arm)})" for arm in pair)
+    cells = f"""SELECT {old} AS old, {new} AS new FROM samples WHERE {where}
+        GROUP BY prompt_id, hash({alike})"""
+    query = f"SELECT sum(least(old, new)), sum(old), sum(new) FROM ({cells})"
+    equal, before, after = (int(count or 0) for count in _row(runs, query))
+    return equal, min(before, after)
 
 
 def like_keys(runs: Runs, pair: tuple[str, str], *, guessed: bool) -> list[Reason]:
