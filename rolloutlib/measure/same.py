@@ -200,7 +200,7 @@ class _Shared(NamedTuple):
 
 def _shared(runs: Runs, pair: tuple[str, str], part: int = 1) -> _Shared:
     """Count the rows that are the same in both arms, of one in so many prompts."""
-    columns = [name for name in SCHEMA.names if name not in WHOSE]
+    columns: list[str] = [name for name in SCHEMA.names if name not in WHOSE]
     columns += [name for name in runs.extras if is_scorer(name)]
     columns += [ANSWER_TEXT] if ANSWER_TEXT in runs.texts else []
     named = _named(part)
