@@ -18,7 +18,6 @@ from rolloutlib.measure.design import metric_of, read_design
 from rolloutlib.measure.latency import latency_cap
 from rolloutlib.measure.presence import require_both
 from rolloutlib.measure.profiles import profiles_of, slow_limit, strictest
-from rolloutlib.measure.same import copied_arms
 from rolloutlib.measure.subject import wanted_of
 from rolloutlib.runs.currencies import check_currencies
 
@@ -106,10 +105,9 @@ def compare(
         unplanned = configuration.unplanned(plan, params.stage, runs, summaries)
         return Configured(unplanned, frozenset(configuration.steered(plan, summaries)))
 
-    pair = params.control, params.treatment
     question = Asked(
-        pair, configured, params.profile, params.adjust, plan.stages[params.stage].allocation,
-        blocks=copied_arms(runs, pair), set_aside=validity.set_aside(runs, params),
+        (params.control, params.treatment), configured, params.profile, params.adjust,
+        plan.stages[params.stage].allocation, set_aside=validity.set_aside(runs, params),
     )  # fmt: skip
     return compare_arms(plan, question, runs, measuring, look, fixed=fixed)
 

@@ -8,9 +8,7 @@ what was measured must not be.
 # (pyarrow carries no types)
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
-
-import duckdb
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rolloutlib.reason import because
 from rolloutlib.runs.columns import SCHEMA, TEXTS
@@ -19,9 +17,9 @@ from rolloutlib.runs.further import is_scorer, labels_in
 from rolloutlib.runs.spellings import SPACES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from rolloutlib.reason import Fact, Reason
+    from rolloutlib.reason import Reason
     from rolloutlib.runs import Runs
 
 __all__ = [
@@ -31,7 +29,6 @@ __all__ = [
     "PROMPT",
     "Alike",
     "copied",
-    "copied_arms",
     "is_timed",
     "like_keys",
     "same_arm",
@@ -55,17 +52,13 @@ WHOSE: Final = frozenset({
     "run_id", "arm", "started_at", "seed", "profile", "sample_id", "prompt_id", "user_id",
     "session_id", "cluster", *MATERIAL,
 })  # fmt: skip
-COPIED: Final = 0.2  # share of equal rows, where nearly every latency is another one
-SOME: Final = 0.02  # the same, as a remark
+COPIED: Final = 0.5  # share of equal rows, where nearly every latency is another one
 NEARLY: Final = 0.9  # where latencies repeat, or as a remark
 # A number and a whole one without zeros in front, which are part of ids.
 NUMBER: Final = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?"
 WHOLE: Final = r"-?(0|[1-9][0-9]*)(\.0)?"
 DIGITS: Final = 15  # that a float holds exactly
-TIMED: Final = 0.5  # share of rows that tell a latency
-BY_CHANCE: Final = 0.02  # of two rows that have one latency, as fine ones do at most
-SAMPLED: Final = 100_000  # rows that are looked at
-TELLING: Final = ("latency_ms", "score")
+FINE: Final = 0.5  # latencies that are different, as a share of rows
 
 
 class Alike(NamedTuple):
@@ -145,96 +138,28 @@ def copied(runs: Runs, pair: tuple[str, str]) -> Alike:
     latencies equal rows may be equal answers: only if all are, nothing shows that there were two
     runs.
     """
-    shared = _shared(runs, pair)
-    if shared.timed and shared.share >= (COPIED if shared.is_fine else NEARLY):
-        return Alike(blocks=(because("pair.copied", **shared.facts),))
-    if not shared.timed and shared.share == 1:
-        return Alike(blocks=(because("pair.equal", **shared.facts),))
-    if shared.share < (SOME if shared.is_fine else NEARLY):
-        return Alike()
-    return Alike(told=(because("pair.nearly", **shared.facts),))
-
-
-def copied_arms(runs: Runs, pair: tuple[str, str]) -> tuple[Reason, ...]:
-    """Say of a stage's arms that their rows are the same, where fine latencies prove it.
-
-    Of many rows those of some prompts are looked at; samples on Spark are not.
-    """
-    if not isinstance(cast("object", runs.relation), duckdb.DuckDBPyRelation):
-        return ()
-    rows = sum(run.n for run in runs.runs if run.arm in pair)
-    part = max(1, rows // SAMPLED)
-    few, of = _equal(runs, pair, TELLING, _named(part))  # a bound, by columns that are read anyway
-    if not of or few < COPIED * of:
-        return ()
-    shared = _shared(runs, pair, part)
-    if not shared.is_fine or shared.share < COPIED:
-        return ()
-    return (because("arms.copied", **shared.facts),)
-
-
-class _Shared(NamedTuple):
-    """How many rows of a prompt are the same in both arms.
-
-    Attributes:
-        of: rows of the arm that has fewer.
-        timed: whether most rows tell a latency.
-        is_fine: whether two of these are hardly ever the same by chance.
-    """
-
-    rows: int
-    of: int
-    timed: bool
-    is_fine: bool
-
-    @property
-    def share(self) -> float:
-        """Of the rows that could be."""
-        return self.rows / self.of if self.of else 0.0
-
-    @property
-    def facts(self) -> dict[str, Fact]:
-        """What a reason says of them."""
-        return {"rows": self.rows, "of": self.of, "share": self.share}
-
-
-def _shared(runs: Runs, pair: tuple[str, str], part: int = 1) -> _Shared:
-    """Count the rows that are the same in both arms, of one in so many prompts."""
-    columns: list[str] = [name for name in SCHEMA.names if name not in WHOSE]
+    columns = [name for name in SCHEMA.names if name not in WHOSE]
     columns += [name for name in runs.extras if is_scorer(name)]
     columns += [ANSWER_TEXT] if ANSWER_TEXT in runs.texts else []
-    named = _named(part)
-    equal, of = _equal(runs, pair, columns, named)
-    arms = ", ".join(map(quoted, pair))
-    by_latency = f"""SELECT latency_ms, count(*)::DOUBLE AS rows FROM samples
-        WHERE {named} AND arm IN ({arms}) AND NOT coalesce(error, false) GROUP BY latency_ms"""
-    timed, by_chance = _row(
-        runs,
-        f"""SELECT
-        coalesce(sum(rows) FILTER (latency_ms IS NOT NULL) / sum(rows), 0), coalesce(
-        sum(rows * (rows - 1)) FILTER (latency_ms IS NOT NULL)
-        / nullif(sum(rows) FILTER (latency_ms IS NOT NULL) ^ 2, 0), 1) FROM ({by_latency})""",
-    )
-    is_timed = timed >= TIMED
-    return _Shared(equal, of, is_timed, is_timed and by_chance <= BY_CHANCE)
-
-
-def _named(part: int) -> str:
-    """Return the condition that a row is of one in so many prompts."""
-    return f"prompt_id IS NOT NULL AND hash(prompt_id) % {part} = 0"
-
-
-def _equal(
-    runs: Runs, pair: tuple[str, str], columns: Iterable[str], where: str
-) -> tuple[int, int]:
-    """Count rows of a prompt that both arms have with the same values, and how many could be."""
     alike = ", ".join(f'"{name}"' for name in columns)
     old, new = (f"count(*) FILTER (arm = {quoted(arm)})" for arm in pair)
-    cells = f"""SELECT {old} AS old, {new} AS new FROM samples WHERE {where}
+    cells = f"""SELECT {old} AS old, {new} AS new FROM samples WHERE prompt_id IS NOT NULL
         GROUP BY prompt_id, hash({alike})"""
-    query = f"SELECT sum(least(old, new)), sum(old), sum(new) FROM ({cells})"
-    equal, before, after = (int(count or 0) for count in _row(runs, query))
-    return equal, min(before, after)
+    equal, before, after = _row(
+        runs, f"SELECT sum(least(old, new)), sum(old), sum(new) FROM ({cells})"
+    )
+    timed_share, different = _row(runs, """SELECT count(latency_ms) / greatest(count(*), 1),
+        count(DISTINCT latency_ms) / greatest(count(latency_ms), 1) FROM samples
+        WHERE prompt_id IS NOT NULL AND NOT coalesce(error, false)""")  # fmt: skip
+    rows = int(min(before or 0, after or 0))
+    share = int(equal or 0) / rows if rows else 0.0
+    facts = {"rows": int(equal or 0), "of": rows, "share": share}
+    timed = timed_share >= FINE
+    if timed and share >= (COPIED if 2 * different >= FINE else NEARLY):
+        return Alike(blocks=(because("pair.copied", **facts),))
+    if not timed and share == 1:
+        return Alike(blocks=(because("pair.equal", **facts),))
+    return Alike(told=(because("pair.nearly", **facts),) if share >= NEARLY else ())
 
 
 def like_keys(runs: Runs, pair: tuple[str, str], *, guessed: bool) -> list[Reason]:

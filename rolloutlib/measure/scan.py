@@ -162,11 +162,12 @@ def measure(  # noqa: PLR0913 -- each decides what is counted
     took = latency_expression(timeout_cap_ms)
     latency, score = (histogram(frame, value, per_unit=STEPS) for value in (took, metrics["score"]))
     metrics |= beyond(latency, arms, tails, took, per_unit=STEPS)
-    units, told = {"arm": "arm", "cluster": CLUSTERS[unit]}, _told(frame, metrics)
+    units = {"arm": "arm", "cluster": CLUSTERS[unit]}
+    measurable = _measurable(frame, metrics)
     if each := unit == "sample" and apart:
         names = nw.concat_str("arm", "run_id", "sample_id", separator="\x1f")
         frame, units = frame.with_columns(apart=names), units | {"cluster": "apart"}
-    finest = _Finest.of(frame, told, units, inf if each else len(groups.rows))
+    finest = _Finest.of(frame, measurable, units, inf if each else len(groups.rows))
     strata, crowded = _strata(
         frame, {m: metrics[m] for m in within if m in metrics}, units,
         (*STRATA, *(name for name in segments if name in samples.extras)),
@@ -180,7 +181,7 @@ def measure(  # noqa: PLR0913 -- each decides what is counted
         people=scan_people(frame, arms) if unit == "cluster" else None,
         subject=subject, latency_cap_ms=latency_cap_ms,
         overlap=_overlap(groups, counts, unit),
-        answers=scan_answers(frame, told, units, counts),
+        answers=scan_answers(frame, measurable, units, counts),
         labels=labelled.labels_among(frame, counts, None if unit == "sample" else CLUSTERS[unit]),
     )  # fmt: skip
     return without_choosers(whole, arms, finest.without)
@@ -233,7 +234,7 @@ def _overlap(groups: MomentTable, counts: Mapping[str, Count], unit: Unit) -> Ov
     return overlap_of(groups) if unit != "sample" and several else None
 
 
-def _told(frame: nw.LazyFrame[Any], metrics: Mapping[str, nw.Expr]) -> dict[str, nw.Expr]:
+def _measurable(frame: nw.LazyFrame[Any], metrics: Mapping[str, nw.Expr]) -> dict[str, nw.Expr]:
     """Return the metrics that any sample tells, or may tell: most sources lack several columns."""
     columns = [name for name in metrics if name in BARE]
     counts = collect(frame.select(*(nw.col(name).count().alias(name) for name in columns)))

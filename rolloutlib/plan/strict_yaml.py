@@ -109,6 +109,9 @@ def _told(path: Path | str, text: str, parse: Callable[[str], Any]) -> Any:  # n
         return parse(text)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-01
         raise PlanError("{path}: {why}", path=path, why=_yaml_sentence(error)) from None
+    except (AttributeError, IndexError, KeyError):  # PyYAML's own, of `!!int ""` or `!!bool x`
+        why = phrase("a value is not of the kind that its tag (!!int, !!bool …) names")
+        raise PlanError("{path}: {why}; leave the tag out", path=path, why=why) from None
     except RecursionError:
         raise PlanError("{path}: nested too deep; expected plain YAML", path=path) from None
 

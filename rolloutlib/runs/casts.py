@@ -9,6 +9,7 @@ judges.
 # (pyarrow carries no types)
 from __future__ import annotations
 
+from math import ulp
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rolloutlib.runs.cells import ROUNDING
@@ -47,7 +48,6 @@ _TYPES: Final = {"seed": "BIGINT", "score": "DOUBLE", "latency_ms": "DOUBLE", "c
                  "human_passed": "BOOLEAN", "human_score": "DOUBLE"}  # fmt: skip
 _LISTS: Final = {"issues", "suggested_tags"}
 _NO_LIST: Final = "NULL::VARCHAR[]"
-_SURELY: Final = 1 - 1e-6  # of what rounding is allowed: nobody vouches for its very edge
 _PLAIN: Final = ("arm", "started_at", "seed", "profile", "prompt_id", "user_id", "session_id",
                  "category", "difficulty", "score", "latency_ms", "issues", "veto_reason",
                  "style_violations", "covariate", "cluster", *BILLED, "cached", "human_passed",
@@ -84,12 +84,12 @@ def sample_casts(
     started_at, vouched = casts["started_at"]
     named = f"coalesce({casts['run_id'].value}, {name_cast(spec, types, started_at)})"
     tags = _tag_columns(casts.pop("suggested_tags"), casts.pop("confirmed_tags"), spec)
-    known, sample = f"{difficulty.value} IN ('easy', 'medium', 'hard')", casts["sample_id"]
+    is_level, sample = f"{difficulty.value} IN ('easy', 'medium', 'hard')", casts["sample_id"]
     return casts | tags | _outcomes(status, spec.expressible) | {
         "run_id": Cast(named, casts["run_id"].vouched),
         "arm": Cast(arm.value, f"{arm.value} IS NOT NULL AND {arm.vouched}"),
         "started_at": Cast(started_at, until(latest, vouched, started_at)),
-        "difficulty": Cast(difficulty.value, f"coalesce({known}, true)"),
+        "difficulty": Cast(difficulty.value, f"coalesce({is_level}, true)"),
         "sample_id": sample._replace(value=f"coalesce({sample.value}, {LINE}::VARCHAR)"),
     }  # fmt: skip
 
@@ -190,7 +190,7 @@ def _status(spec: SourceSpec, types: Mapping[str, str]) -> Cast | None:
 
 
 def _are_ours(words: Mapping[str, str]) -> bool:
-    """Whether a source's words stand as they are: each means itself, and no other spelling does."""
+    """Whether each word of a source means itself, and no other spelling means anything."""
     return not truths(words) and all(word == meaning for word, meaning in words.items())
 
 
@@ -250,8 +250,11 @@ def _score(cell: str, kind: str, column: ColumnSpec, _spec: SourceSpec) -> Cast 
     exact = f"10::DOUBLE * ({number.value} - {low!r}::DOUBLE) / {high - low!r}::DOUBLE"
     ends = f"WHEN {exact} <= 0 THEN 0::DOUBLE WHEN {exact} > 10 THEN 10::DOUBLE"
     value = f"CASE {ends} ELSE {exact} END"
-    beyond = _SURELY * ROUNDING * (high - low)  # of the column's own scale, which computes nothing
-    return Cast(value, f"{number.vouched} AND {within(number.value, low - beyond, high + beyond)}")
+    least, most = sorted((low, high))
+    # On the column's own scale, which computes nothing; of its ends' rounding nobody is sure.
+    beyond = max(ROUNDING * (most - least) - 4 * ulp(max(abs(least), abs(most))), 0.0)
+    on_it = within(number.value, least - beyond, most + beyond)
+    return Cast(value, f"{number.vouched} AND {on_it}")
 
 
 def _latency(cell: str, kind: str, column: ColumnSpec, _spec: SourceSpec) -> Cast | None:

@@ -160,9 +160,13 @@ def currencies_on_spark(table: Any, spec: SourceSpec | None, file: str) -> set[B
     return billed
 
 
-def currencies_in_json(data: bytes) -> set[str]:
-    """Return the currencies that a run envelope tells, of the whole run or of its samples."""
-    if b'"currency"' not in data or b'"cost"' not in data:
+def currencies_in_json(data: bytes, spec: SourceSpec | None = None) -> set[str]:
+    """Return the currencies that a run envelope tells, of the whole run or of its samples.
+
+    None where source.yaml says that nothing tells what costs are in.
+    """
+    is_untold = spec is not None and spec.currency == NO_COLUMN
+    if is_untold or b'"currency"' not in data or b'"cost"' not in data:
         return set()
     try:
         run = _RUN.decode(data)

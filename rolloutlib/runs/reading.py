@@ -265,7 +265,7 @@ class _Reader:
         elif isinstance(outcome, Aside):
             self.tally.aside.append(outcome)
         else:
-            self.tally.keep(outcome.info, outcome.found)
+            self.tally.keep(outcome.info, outcome.found, self.spec)
             self.gathered.add(outcome.info)
 
 

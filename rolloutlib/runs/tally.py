@@ -136,7 +136,7 @@ class Tally:
                 tags = sample.issues if isinstance(sample.issues, tuple) else ()
                 self.tags_before[run.arm].update(meant(tags, NOTHING))
 
-    def keep(self, info: RunInfo, opened: FoundRun) -> None:
+    def keep(self, info: RunInfo, opened: FoundRun, spec: SourceSpec | None) -> None:
         """Book an envelope that is evidence, with the samples of it that are not."""
         self.read[info.file] += opened.rows
         for row in opened.bad:
@@ -145,7 +145,7 @@ class Tally:
             if row.field == "status" and value.startswith("'"):
                 self.words[row.file][value[1:-1], info.arm] += row.rows
         self.failed.extend(replace(row, arm=info.arm) for row in failed_calls(opened))
-        if billed := {(info.arm, name) for name in currencies_in_json(opened.unit.data)}:
+        if billed := {(info.arm, name) for name in currencies_in_json(opened.unit.data, spec)}:
             self.currencies[info.file] = self.currencies.get(info.file, set()) | billed
 
     def add(self, file: str, spec: SourceSpec, read: int, gave: FlatPart | FlatRuns) -> None:

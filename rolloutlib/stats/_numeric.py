@@ -17,7 +17,6 @@ FloatArray: TypeAlias = NDArray[np.float64]
 Alternative: TypeAlias = Literal["greater", "less", "two-sided"]
 
 TINY = float(np.finfo(np.float64).tiny)
-_HALVINGS, _FEW = 4, 64  # at once, of so many edges at most
 _ROUNDING = 1e-15  # data that are this close to the null equal it
 
 
@@ -87,27 +86,20 @@ def score_limits(
     score: Callable[[FloatArray], FloatArray], z: float, low: ArrayLike, high: ArrayLike, *,
     steps: int = 54,
 ) -> tuple[FloatArray, FloatArray]:  # fmt: skip
-    """Return where a falling score is z and where it is -z, both by `last_true`'s bisection.
-
-    Few edges are cut into sixteen parts at a time: numpy then spends its time on numbers.
+    """Return where a falling score is z and where it is -z, both by one run of `last_true`.
 
     Args:
-        score: of values with leading axes before those of the edges.
+        score: of values with a leading axis of two before those of the edges.
         z: the limit, above 0.
         low: the lower edge of both. (...)
         high: the upper edge of both; edges broadcast.
         steps: halvings.
     """
-    left, right = (np.stack([edge, edge]) for edge in np.broadcast_arrays(*floats(low, high)))
-    limit = np.array([z, -z]).reshape(2, *[1] * (left.ndim - 1))
-    most = _HALVINGS if left.size <= _FEW else 1
-    for done in range(0, steps, most):
-        parts = 2 ** min(most, steps - done)
-        inner = np.linspace(0, 1, parts + 1)[1:-1].reshape(-1, *[1] * left.ndim)
-        width = right - left
-        above = (score(left + width * inner) > limit).sum(axis=0)
-        left, right = left + width * (above / parts), left + width * ((above + 1) / parts)
-    lower, upper = 0.5 * (left + right)
+    edges = np.broadcast_arrays(*floats(low, high))
+    limit = np.array([z, -z]).reshape(2, *[1] * edges[0].ndim)
+    lower, upper = last_true(
+        lambda value: score(value) > limit, *(np.stack([edge, edge]) for edge in edges), steps=steps
+    )
     return lower, upper
 
 

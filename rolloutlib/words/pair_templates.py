@@ -26,11 +26,6 @@ PAIRS: Final = {
         "{share:.0%} of the rows ({rows:,} of {of:,}) are the same in both files, the latency "
         "included: copied, not run a second time."
     ),
-    "arms.copied": (
-        "{share:.0%} of the rows ({rows:,} of {of:,}) are the same in both arms, the latency "
-        "included: copied, not measured twice, so no gate may pass; take them out, or run both "
-        "arms again."
-    ),
     "pair.equal": (
         "All {of:,} rows are the same in both files in everything that these tell, so nothing "
         "shows that there were two runs; latencies or answers would."

@@ -62,7 +62,7 @@ def test_the_example_of_a_key_is_what_it_takes(tmp_path: Path, key: str) -> None
 
 
 def test_every_key_is_documented() -> None:
-    """The chapter names all keys of how files are written."""
+    """The chapter names all keys of how files are written; the currency has one of its own."""
     from rolloutlib.runs.wrapping import Wrapping
 
-    assert examples().keys() == Wrapping.model_fields.keys()
+    assert {*examples(), "currency"} == Wrapping.model_fields.keys()

@@ -188,13 +188,6 @@ def asked_otherwise(question: str) -> Files:
     return tables(control, treatment)
 
 
-def partly_copied(share: float) -> Files:
-    """Return a treatment of which a share of the rows is the control's."""
-    control, treatment = pair(0.78)
-    copies = round(share * len(control))
-    return tables(control, [*control[:copies], *treatment[copies:]])
-
-
 FIRST: Final[dict[str, Callable[[], Files]]] = {
     "cut in a packing": lambda: cut(".csv.gz", lambda rows: gzip.compress(table(rows))),
     "judge crashed on failures": lambda: changed(failed_unscored, 0.6),
@@ -208,7 +201,6 @@ FIRST: Final[dict[str, Callable[[], Files]]] = {
         {"judge": {"model": "strict"}}, {"judge": {"model": "mild"}}
     ),
     "other prompts under another name": lambda: asked_otherwise("What else is thing {}?"),
-    "a third is the control's": lambda: partly_copied(1 / 3),
 }
 FURTHER: Final[dict[str, Callable[[], Files]]] = {
     "another version of the judge": lambda: told({"judge_version": 1}, {"judge_version": 2}),

@@ -365,16 +365,6 @@ def _two_runs(runs: list[dict[str, Any]]) -> None:
     runs[:] = [each for each in runs if not each["runId"].endswith("-0")]
 
 
-def _partly_copied(runs: list[dict[str, Any]]) -> None:
-    """Let every third row of the treatment be the control's of that prompt."""
-    draw = np.random.default_rng(1)
-    _each(runs, lambda sample: sample.update(latencyMs=round(float(draw.normal(900, 50)), 2)))
-    controls, treatments = ([each["result"]["samples"] for each in runs if each["arm"] == arm]
-                            for arm in ("control", "treatment"))  # fmt: skip
-    for control, treatment in zip(controls, treatments, strict=True):
-        treatment[::3] = control[::3]
-
-
 def _timeouts(runs: list[dict[str, Any]]) -> None:
     for each in runs:
         if each["arm"] == "treatment":
@@ -395,7 +385,6 @@ def _timeouts(runs: list[dict[str, Any]]) -> None:
         (_mismatch, "INVALID", "Sample-ratio mismatch"),
         (_profile, "INVALID", "different guardian profiles"),
         (_two_runs, "HOLD", "the last 3 runs; there are 2"),
-        (_partly_copied, "HOLD", "33% of the rows (501 of 1,500) are the same in both arms"),
         (_timeouts, "NO_GO", "Errors and timeouts"),
         (_fallback, "the treatment arm has no run that is evidence", "CLI_FALLBACK"),
         (_one_arm, "the treatment arm has no run that is evidence", "--treatment"),
@@ -404,7 +393,7 @@ def _timeouts(runs: list[dict[str, Any]]) -> None:
     ids=[
         "swapped", "no score", "no score in one arm", "no issues", "no tags", "half the users",
               "four users", "ratio",
-        "profiles", "two runs", "partly copied", "timeouts", "fallback", "one arm", "another stage",
+        "profiles", "two runs", "timeouts", "fallback", "one arm", "another stage",
     ],
 )  # fmt: skip
 def test_what_is_no_evidence_is_never_a_go(

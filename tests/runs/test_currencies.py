@@ -139,6 +139,12 @@ def test_the_refusal_names_the_line_that_settles_it(tmp_path: Path) -> None:
     assert read(tmp_path, f"{COSTS}currency: none\n", {"t.csv": text}).kept == len("EKEK")
 
 
+def test_the_line_settles_run_envelopes(tmp_path: Path) -> None:
+    """What the refusal advises is read by every reader."""
+    _, files = SEVERAL["run envelopes"]
+    assert read(tmp_path, "currency: none\n", files).kept == len(files["t.jsonl"].splitlines())
+
+
 def test_a_table_in_our_own_names_takes_the_line_alone(tmp_path: Path) -> None:
     """Nothing else has to be mapped for it."""
     table = {"t.csv": "arm,passed,cost,currency\na,true,1,USD\nb,true,2,KRW\n"}
