@@ -68,11 +68,12 @@ class _Changes(_Attested):
 
 
 class _Document(NamedTuple):
-    """An entry with the file that it means: its name where it was found, and its digest."""
+    """An entry with the file that it means: its name where it was found, its digest, and itself."""
 
     said: _Change
-    name: str | None
-    digest: str | None
+    name: str | None = None
+    digest: str | None = None
+    inode: tuple[int, int] | None = None  # with its device: one file, whatever its names
 
     @property
     def title(self) -> str:
@@ -194,8 +195,9 @@ def _document(change: _Change, occasion: Occasion) -> _Document:
     name = locate(change.path, occasion.folder, occasion.root)
     path = name and find(name, occasion.folder, occasion.root)
     if not path or path.samefile(occasion.folder / CHANGES):
-        return _Document(change, None, None)
-    return _Document(change, name, file_sha256(path))
+        return _Document(change)
+    state = path.stat()
+    return _Document(change, name, file_sha256(path), (state.st_dev, state.st_ino))
 
 
 def _unlike(documents: Sequence[_Document], occasion: Occasion) -> Reason | None:
@@ -210,17 +212,22 @@ def _unlike(documents: Sequence[_Document], occasion: Occasion) -> Reason | None
     ):
         return because("documents.unchanged", documents=same)
     first = {each.digest: each for each in reversed(documents)}
-    if copies := _titles(each for each in documents if first[each.digest].name != each.name):
+    if copies := _titles(each for each in documents if first[each.digest].inode != each.inode):
         originals = _titles(first[each.digest] for each in documents if each.title in copies)
         return because("documents.copies", documents=copies, originals=originals)
     return None
 
 
 def _shared(documents: Sequence[_Document]) -> tuple[str, ...]:
-    """Return the files that are several documents, each with what it is."""
-    titles = {name: _titles(each for each in documents if each.name == name)
-              for name in dict.fromkeys(each.name for each in documents)}  # fmt: skip
-    return tuple(f"{name} ({', '.join(of)})" for name, of in titles.items() if len(of) > 1)
+    """Return the files that are several documents, each by all its names and with what it is."""
+    files: dict[tuple[int, int] | None, list[_Document]] = {}
+    for each in documents:
+        files.setdefault(each.inode, []).append(each)
+    return tuple(
+        f"{' = '.join(dict.fromkeys(str(each.name) for each in same))} ({', '.join(_titles(same))})"
+        for same in files.values()
+        if len(_titles(same)) > 1
+    )
 
 
 def _titles(documents: Iterable[_Document]) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec import UNSET
+
 from rolloutlib.judge.record import Recommendation, Verdict
 from rolloutlib.judge.verdicts import named, of_share
 from rolloutlib.measure.segments import ANY_ISSUE
@@ -18,7 +20,9 @@ from rolloutlib.reason import Reason, because
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rolloutlib.judge.record import CheckResult, GateResult
+    from msgspec import UnsetType
+
+    from rolloutlib.judge.record import CheckResult, Effects, GateResult
     from rolloutlib.measure.segments import Segment
     from rolloutlib.plan.gates import Effect
     from rolloutlib.reason import Fact
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Finding",
     "changes",
+    "effects_of",
     "hidden_loss",
     "reasons",
     "recommend",
@@ -39,6 +44,7 @@ TOO_FEW = ("clusters.few", "clusters.heavy")
 # Codes of what a gate lacks or may misread: no verdict until the data are mended.
 MISSING = ("missing.", "units.")
 SPENT = "look.spent"
+RISK = "risk."
 
 
 class Finding(NamedTuple):
@@ -67,6 +73,16 @@ def recommend(
     attested = all(check.holds for check in checks) and bool(checks) is attests
     free = proven and attested and "hold" not in effects
     return Recommendation.GO if free else Recommendation.HOLD
+
+
+def effects_of(findings: Iterable[Finding]) -> Effects | UnsetType:
+    """Return what findings do that do not hold, by their codes; risks say it of themselves."""
+    effects: Effects = {
+        finding.why.code: finding.effect
+        for finding in findings
+        if finding.effect != "hold" and not finding.why.code.startswith(RISK)
+    }
+    return effects or UNSET
 
 
 def _proven(gate: GateResult) -> bool:

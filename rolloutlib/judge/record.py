@@ -44,6 +44,9 @@ SCHEMA: Final = "rolloutlib/review@2"
 PAIR_SCHEMA: Final = "rolloutlib/comparison@1"  # of two files, by `rollout compare`
 
 
+Effects = dict[str, Literal["no_go", "tell"]]
+
+
 class Verdict(StrEnum):
     """What a gate says; `inconclusive` is never a pass."""
 
@@ -208,6 +211,8 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
         plan_sha256: of the bytes of plan.yaml.
         decided: what is under review and what a GO does; None in records of before it was told.
         open_items: what is owed before the stage can go on, the weightiest first, and by whom.
+        effects: what the plan lets findings beside the gates do, by their codes, where it is no
+            hold; unset where all hold, and in records of before it was told.
     """
 
     stage: int
@@ -244,6 +249,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     plan_sha256: str = ""
     decided: Decided | None = None
     open_items: tuple[OpenItem, ...] = ()
+    effects: Effects | msgspec.UnsetType = msgspec.UNSET
 
 
 class Reviewed(Review, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ from rolloutlib.judge.gate import judge_gate
 from rolloutlib.judge.made_for import ReviewedRuns, runs_digest
 from rolloutlib.judge.open_items import open_items
 from rolloutlib.judge.people import people_say
-from rolloutlib.judge.recommendation import changes, reasons, recommend
+from rolloutlib.judge.recommendation import changes, effects_of, reasons, recommend
 from rolloutlib.judge.record import Recommendation, Reviewed
 from rolloutlib.judge.register import over_the_cap, register_findings, register_warnings
 from rolloutlib.judge.signals import risks_of
@@ -133,6 +133,7 @@ def _judged(
         recommendation=recommended, reasons=why, changes=changes(gates, checks, compared.blocks),
         decided=decided_of(plan, params.stage),
         open_items=open_items(plan, params.stage, recommended, why, gates, checks),
+        effects=effects_of(finding for finding in verdicts.findings if finding.why in why),
         gates=gates, segments=verdicts.segments, checks=checks, risks=verdicts.risks,
         issues=verdicts.issues, drift=verdicts.drift, labels=labels,
         completeness=compared.completeness, set_aside=compared.set_aside,

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec import UnsetType
+
 from rolloutlib.judge.record import Verdict
+from rolloutlib.judge.risks import weight_of
+from rolloutlib.judge.verdicts import named
+from rolloutlib.reason import Reason
 from rolloutlib.words.sentences import Sentence, say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from rolloutlib.judge.record import Review
-    from rolloutlib.reason import Reason
+    from rolloutlib.judge.record import Effects, GateResult, Review
+    from rolloutlib.reason import Fact
 
 __all__ = ["holding", "refusing"]
 
@@ -22,7 +27,7 @@ SILENT: Final = ("data.copies", "data.cached", "gate.tolerated", "all.")
 DATA: Final = "data"
 KINDS: Final = {
     "look.spent": "look",
-    "gate.unproven": "unproven", "gates.blocked": "unproven", "gates.empty": "empty",
+    "gate.unproven": "unproven", "gates.blocked": "blocked", "gates.empty": "empty",
     "gate.refused": "refused", "gates.silent": "silent", "runs.few": "runs",
     "segment.": "beside", "issue.": "beside", "issues.": "beside", "drift.": "beside",
     "risk.": "risk", "check.open": "checks", "checks.open": "checks",
@@ -30,15 +35,24 @@ KINDS: Final = {
 ALONE: Final = {DATA, "look", "runs", "beside", "risk"}
 FORBIDDING: Final = ("beside", "risk")  # what may be a NO_GO where the plan says so
 NAMES: Final = ("gate", "gates", "check", "checks")  # facts that name what a reason is about
+# What a blocked gate lacks in parts, and what makes its numbers doubtful.
+MISSING: Final = "missing."
+UNITS: Final = "units."
 
 
-def holding(reasons: Sequence[Reason]) -> tuple[Sentence, ...]:
-    """Return what is open, the weightiest first; names that two reasons share are one."""
-    names: dict[str, set[object]] = {}
-    for reason in reasons:
-        if not reason.code.startswith(SILENT):
-            names.setdefault(_kind(reason), set()).update(_names(reason))
-    parts = [word(len(names[kind])) for kind, word in WORDS.items() if kind in names]
+def holding(review: Review) -> tuple[Sentence, ...]:
+    """Return what is open, the weightiest first; names that two reasons share are one.
+
+    A finding that the plan only tells holds nothing.
+    """
+    gates = {_label(named(gate)): gate for gate in review.gates}
+    effects, names = _effects(review), dict[str, set[str]]()
+    for reason in review.reasons:
+        if not reason.code.startswith(SILENT) and effects.get(reason.code) != "tell":
+            for name in _names(reason):
+                names.setdefault(_kind_of(reason, gates.get(name)), set()).add(name)
+    names["doubted"] = names.get("doubted", set()) - names.get("unproven", set())
+    parts = [word(len(names[kind])) for kind, word in WORDS.items() if names.get(kind)]
     further = len(parts) - MOST
     return (*parts[:MOST], *((say("and {n} more", n=further),) if further > 0 else ()))
 
@@ -48,21 +62,61 @@ def refusing(review: Review) -> tuple[Sentence, ...]:
     broken = sum(gate.evidence.verdict is Verdict.FAIL for gate in review.gates)
     failed = sum(check.holds is False for check in review.checks)
     parts = (*([_broken(broken)] if broken else ()), *([_failed(failed)] if failed else ()))
-    kinds = [_kind(reason) for reason in review.reasons]
+    kinds = _forbidden(review)
     beside = [WORDS[kind](kinds.count(kind)) for kind in FORBIDDING if kind in kinds]
     return parts or tuple(beside) or (say("What the plan forbids was found"),)
+
+
+def _forbidden(review: Review) -> list[str]:
+    """Return the kind of each finding that the plan lets forbid the stage.
+
+    A record of before effects were told says it of risks alone: where none of them forbids, it was
+    a finding.
+    """
+    effects = _effects(review)
+    holds = {risk.id for risk in review.risks if weight_of(risk) == "hold"}
+    reasons = [reason for reason in review.reasons if _kind(reason) in FORBIDDING]
+    risks = [r for r in reasons if _kind(r) == "risk" and r.facts.get("id") not in holds]
+    beside = [reason for reason in reasons if _kind(reason) == "beside"]
+    if effects or risks:
+        beside = [reason for reason in beside if effects.get(reason.code) == "no_go"]
+    return [_kind(reason) for reason in (*beside, *risks)]
+
+
+def _effects(review: Review) -> Effects:
+    return {} if isinstance(review.effects, UnsetType) else review.effects
 
 
 def _kind(reason: Reason) -> str:
     return next((kind for code, kind in KINDS.items() if reason.code.startswith(code)), DATA)
 
 
-def _names(reason: Reason) -> list[object]:
+def _kind_of(reason: Reason, gate: GateResult | None) -> str:
+    """Return the kind of a reason for one of its gates: what blocks it, it may lack or misread."""
+    kind, why = _kind(reason), reason.facts.get("why")
+    if kind != "blocked":
+        return kind
+    code = why.code if isinstance(why, Reason) else ""
+    if gate is not None and gate.evidence.why.code != code:
+        return "doubted"  # by the plan's rule alone
+    if code.startswith(MISSING):
+        return "empty" if gate is not None and gate.evidence.point is None else "missing"
+    return "doubted" if code.startswith(UNITS) else "unproven"
+
+
+def _names(reason: Reason) -> list[str]:
     """Return the gates or checks that a reason names; whatever else counts as itself."""
     if _kind(reason) in ALONE:
         return [repr(reason)]
     facts = (reason.facts[name] for name in NAMES if name in reason.facts)
-    return [repr(name) for fact in facts for name in (fact if isinstance(fact, tuple) else (fact,))]
+    return [
+        _label(name) for fact in facts for name in (fact if isinstance(fact, tuple) else (fact,))
+    ]
+
+
+def _label(name: Fact) -> str:
+    """Return a name as records and reviews have it alike: without the sentence that one adds."""
+    return repr((name.code, name.facts) if isinstance(name, Reason) else name)
 
 
 def _broken(n: int) -> Sentence:
@@ -79,6 +133,14 @@ def _unproven(n: int) -> Sentence:
 
 def _empty(n: int) -> Sentence:
     return say("1 gate without data" if n == 1 else "{n} gates without data", n=n)
+
+
+def _missing(n: int) -> Sentence:
+    return say("1 gate with data missing" if n == 1 else "{n} gates with data missing", n=n)
+
+
+def _doubted(n: int) -> Sentence:
+    return say("1 gate in doubt" if n == 1 else "{n} gates in doubt", n=n)
 
 
 def _refused(n: int) -> Sentence:
@@ -107,6 +169,7 @@ def _checks(n: int) -> Sentence:
 
 WORDS: Final[dict[str, Callable[[int], Sentence]]] = {
     DATA: lambda _: say("data to mend"), "look": lambda _: say("no look left"),
-    "refused": _refused, "beside": _beside, "risk": _risk, "unproven": _unproven, "empty": _empty,
+    "refused": _refused, "beside": _beside, "risk": _risk, "unproven": _unproven,
+    "doubted": _doubted, "missing": _missing, "empty": _empty,
     "silent": _silent, "runs": lambda _: say("too few runs"), "checks": _checks,
 }  # fmt: skip

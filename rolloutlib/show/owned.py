@@ -53,16 +53,22 @@ def refuse_inner(out: Path, option: str = "out", home: str = "reports") -> None:
     plans = {up: up / "params" / "plan.yaml" for up in (place, *place.parents)}
     root = next((up for up, plan in plans.items() if os.path.isfile(plan)), place)  # noqa: PTH113
     inner = place.relative_to(root)
-    within = next((name for name in _RECORDS if inner.is_relative_to(name)), "")
+    within = _record_with(inner)
     within = within or next((name for name in inner.parts if name.startswith(".")), "")
     within = within or next((name for name in place.parts if name == _GIT), "")
     if within:
+        named = Path(home, place.name.lstrip(".") or "new")
+        instead = Path(home, f"new{place.suffix}") if _record_with(named) else named
         raise UsageError(
             "{option} is {got!r}, which lies in {within}: what is kept there is no output; name "
             "another place, such as {instead}",
-            option=option, got=str(out), within=within,
-            instead=f"{home}/{place.name.lstrip('.') or 'new'}",
+            option=option, got=str(out), within=within, instead=f"{home}/{instead.name}",
         )  # fmt: skip
+
+
+def _record_with(inner: Path) -> str:
+    """Return which of a workbook's own records a path below its root is, or lies in; else ""."""
+    return next((name for name in _RECORDS if inner.is_relative_to(name)), "")
 
 
 @contextmanager

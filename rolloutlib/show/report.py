@@ -116,7 +116,7 @@ def meaning_of(review: Review) -> Sentence:
         )
     if recommendation is HOLD:
         return say("No limit is proven broken. Open: {parts}. People decide.",
-                   parts=holding(review.reasons))  # fmt: skip
+                   parts=holding(review))  # fmt: skip
     if recommendation is NO_GO:
         return say("{parts}. People decide.", parts=refusing(review))
     return say("These data cannot be compared, so they support no decision.")

@@ -446,6 +446,18 @@ def test_one_file_may_be_two_documents_and_is_said(documents: Path) -> None:
     assert sentence(copied.why) == "PLAN_super is another copy of the file of HITL."
 
 
+@pytest.mark.parametrize("path", ["runs/evidence/docs/HITL.md", "docs/hard.md", "hard.md"])
+def test_one_file_by_two_names_is_one_file(documents: Path, path: str) -> None:
+    """A path of the workbook, or a hard link in either folder, is the file itself and no copy."""
+    for folder in (documents / "docs", documents.parents[1]):
+        (folder / "hard.md").hardlink_to(documents / "docs" / "HITL.md")
+    twice = change("HITL") + change("PLAN_super").replace("docs/PLAN_super.md", path)
+    result = reflect(documents, twice)
+    assert (result.holds, result.why.code) == (True, "documents.shared")
+    assert f"several of them: docs/HITL.md = {path} (HITL, PLAN_super)." in sentence(result.why)
+    assert result.evidence == ("changes.yaml", "docs/HITL.md", path)
+
+
 @pytest.mark.parametrize(
     "slip",
     [

@@ -37,7 +37,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401 -- a type, as a
     if origin is tuple:
         return st.lists(values(inner[0]), max_size=2).map(tuple)
     if origin is dict:
-        simple = inner[1] in {str, bool | str}
+        simple = inner[1] in {str, bool | str} or get_origin(inner[1]) is Literal
         return st.dictionaries(TEXT, values(inner[1]) if simple else FACTS, max_size=2)
     if origin in {Union, UnionType}:
         return st.one_of([values(member) for member in inner])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,6 +39,26 @@ def test_what_is_kept_there_is_no_output(root: Path, place: str) -> None:
     """By name, by a link, by a way round: named with what was got and with what to write."""
     with pytest.raises(UsageError, match=r"--out is '.*', which lies in .*: .* such as data/\w+"):
         refuse_inner(root / place, "--out", "data")
+
+
+@pytest.mark.parametrize(
+    ("place", "home", "instead"),
+    [
+        ("reports/looks.jsonl", "reports", "reports/new.jsonl"),
+        ("reports/.looks.jsonl", "reports", "reports/new.jsonl"),
+        ("data/incidents.jsonl", "data", "data/new.jsonl"),
+        ("params", ".", "./new"),
+        ("keys/keys", ".", "./new"),
+        ("keys/x.json", "reports", "reports/x.json"),
+    ],
+)
+def test_what_is_advised_is_no_record_itself(
+    root: Path, place: str, home: str, instead: str
+) -> None:
+    """The same name in its proper place, or another one where that is a record as well."""
+    with pytest.raises(UsageError, match=rf"such as {re.escape(instead)}$"):
+        refuse_inner(root / place, "--out", home)
+    refuse_inner(root / instead)
 
 
 @pytest.mark.parametrize("place", PLACES)
