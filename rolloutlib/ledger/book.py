@@ -241,6 +241,7 @@ def _checked(judge: Judge, node: Node, data: bytes, public: str) -> Signoff:
     signoff = decode(data, Signoff)
     judge.check_role(node, signoff, public)
     judge.check_times(node, signoff)
+    judge.refuse_unadmitted(node, signoff.signer, public)
     return signoff
 
 
