@@ -113,8 +113,8 @@ class Admissions:
         """
         if self.came_late(node, who, key):
             raise LedgerError("unadmitted", who=who)
-        known = self.admits(node.predicate.trust, who, key)
-        if node.predicate.kind == "keys" or known is not False:
+        admits_it = self.admits(node.predicate.trust, who, key)
+        if node.predicate.kind == "keys" or admits_it is not False:
             return
         changes = [other for other in self.ledger.nodes if other.predicate.kind == "keys"]
         answers = [self.admits(other.predicate.trust, who, key) for other in changes]
@@ -127,16 +127,19 @@ class Admissions:
 
     def _beginning(self, digest: str) -> _Beginning | None:
         while digest not in self._found and self._sources:
-            wanted = {digest, *(node.predicate.trust.allowed_signers for node in self.ledger.nodes)}
-            self._found |= self._sources.pop(0)(wanted - self._found.keys())
+            digests = {
+                digest,
+                *(node.predicate.trust.allowed_signers for node in self.ledger.nodes),
+            }
+            self._found |= self._sources.pop(0)(digests - self._found.keys())
         return self._found.get(digest)
 
-    def _in_files(self, wanted: set[str]) -> dict[str, _Beginning]:
-        return _search(self._files(), wanted)
+    def _in_files(self, digests: set[str]) -> dict[str, _Beginning]:
+        return _search(self._files(), digests)
 
-    def _in_git(self, wanted: set[str]) -> dict[str, _Beginning]:
+    def _in_git(self, digests: set[str]) -> dict[str, _Beginning]:
         if self.root not in _IN_GIT:
-            _IN_GIT[self.root] = _search(_blobs(self.root), wanted)
+            _IN_GIT[self.root] = _search(_blobs(self.root), digests)
         return _IN_GIT[self.root]
 
     def _files(self) -> Iterator[bytes]:
@@ -186,15 +189,15 @@ def beginnings(data: bytes) -> Iterator[tuple[str, int]]:
             yield hasher.hexdigest(), size
 
 
-def _search(texts: Iterable[bytes], wanted: set[str]) -> dict[str, _Beginning]:
-    """Return the wanted digests that are of a beginning of one of the texts."""
-    found: dict[str, _Beginning] = {}
+def _search(texts: Iterable[bytes], digests: set[str]) -> dict[str, _Beginning]:
+    """Return those digests that are of a beginning of one of the texts."""
+    matches: dict[str, _Beginning] = {}
     for data in texts:
         text = _Text(data)
-        found |= {of: _Beginning(text, size) for of, size in beginnings(data) if of in wanted}
-        if wanted <= found.keys():
+        matches |= {of: _Beginning(text, size) for of, size in beginnings(data) if of in digests}
+        if digests <= matches.keys():
             break
-    return found
+    return matches
 
 
 def _blobs(root: Path) -> Iterator[bytes]:
@@ -218,11 +221,11 @@ def _blobs(root: Path) -> Iterator[bytes]:
                 output.read(1)
 
 
-def _git(root: Path, arguments: Iterable[str], asked: bytes, output: IO[bytes]) -> None:
+def _git(root: Path, arguments: Iterable[str], question: bytes, output: IO[bytes]) -> None:
     """Write what git answers, as far as it does."""
     command = ["git", "-C", str(root), *arguments]
     with suppress(OSError, subprocess.SubprocessError):
         subprocess.run(  # noqa: S603 -- git alone, on names of ours
-            command, input=asked, stdout=output, stderr=subprocess.DEVNULL, check=False,
+            command, input=question, stdout=output, stderr=subprocess.DEVNULL, check=False,
             timeout=_GIT_S, env=os.environ | _OFFLINE,
         )  # fmt: skip
