@@ -210,7 +210,7 @@ def say_missing(book: Workbook, name: str) -> int:
 def _verify(arguments: argparse.Namespace) -> int:
     from rolloutlib.flags.promotion import flag_finding, standing_finding
     from rolloutlib.ledger.lines import state_of
-    from rolloutlib.ledger.verification import verify_ledger
+    from rolloutlib.ledger.verification import self_admitted, verify_ledger
 
     book = _book_or_beside()
     verified = verify_ledger(book, now=now(), head=arguments.head, since=arguments.since)
@@ -223,8 +223,11 @@ def _verify(arguments: argparse.Namespace) -> int:
     strays = (*verified.strays, *filter(None, flags))
     lines = [line for line in verified.lines if arguments.record in {None, line.node.id}]
     _say_strays(strays)
+    remarks = self_admitted(book, verified, now())
     for line in lines:
         say(str(line))
+        if line.node.id in remarks:
+            say("  remark: {what}", what=remarks[line.node.id])
     return _worst([state_of(strays), *(line.state for line in lines)])
 
 

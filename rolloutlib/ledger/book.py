@@ -245,10 +245,14 @@ def _checked(judge: Judge, node: Node, data: bytes, public: str) -> Signoff:
 
 
 def _commit_signoff(book: Workbook, judge: Judge, node: Node, file: SignoffFile) -> None:
-    """Write a signoff that `verify` would take; its signature first, so that it commits."""
+    """Write a signoff that `verify` would take, of a key that is not known to come too late.
+
+    Its signature goes first, so that the signoff commits.
+    """
     keys: dict[str, str] = {}
     for each in (*node.signoffs, file):
         judge.check(node, each, keys)
+    judge.refuse_unadmitted(node, file.who, next(reversed(keys)))
     path = book.folder / f"{node.id}.{file.who}.signoff"
     create(book.files, path.with_name(f"{path.name}.sig"), file.signature or b"")
     create(book.files, path, file.data)

@@ -135,16 +135,12 @@ SENTENCES: Final = {
     "unknown-key": "it was made with a key that params/allowed_signers does not have",
     "unknown-key.sign": "params/allowed_signers has no line with {key}.pub; "
     "`rollout keys add` admits a key",
-    "unadmitted": "{who} has this key by a later change; who signs a change of keys had the key "
-    "before it",
+    "unadmitted": "{who} has this key by this change of keys or a later one, and cannot sign it "
+    "with it: sign with a key from before it, or let another signer sign it",
     "unadmitted.unsigned": "{who} has this key by the change of keys {id}, which does not hold: "
-    "it counts once that one is signed in full",
-    "unadmitted.unknown": "no record that holds admits this key of {who}, and what "
-    "params/allowed_signers said then is neither in it nor in git; restore the file of then "
-    "(`git restore params/allowed_signers`)",
-    "unadmitted.before": "nobody can tell which keys params/allowed_signers had before this change "
-    "(sha256 {digest}…), so nobody could sign it: `git restore params/allowed_signers`, then "
-    "`rollout keys add` or `rollout keys revoke`; nothing was written",
+    "let that one be signed in full first (`rollout verify {id}`)",
+    "unadmitted.unrecorded": "no record admits this key of {who}: `rollout keys accept` writes "
+    "one, and the key signs once that is signed",
     "other-persons-key": "it was made with the key of {owner}, not of {who}",
     "expired": "the key of {who} was not valid on {at} UTC",
     "revoked": "the key of {who} is revoked, and no earlier record witnesses this signature",

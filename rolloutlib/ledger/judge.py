@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import structs
 
-from rolloutlib.ledger.admission import Admissions
+from rolloutlib.ledger.admission import Admissions, key_holders
 from rolloutlib.ledger.cards import card_findings
 from rolloutlib.ledger.chain import undone_by
 from rolloutlib.ledger.documents import instant, moment
@@ -177,9 +177,8 @@ class Judge:
     def check(self, node: Node, file: SignoffFile, keys: dict[str, str]) -> Signoff:
         """Check one signoff of a record, and add its key to those that have signed it.
 
-        Order: (1) its form, (2) its signature, (3) that it is this person's, and of this record's
-        bytes, (4) role and preparer, (5) times and the heads that it saw, (6) that its key has not
-        signed this record already, (7) that the key was admitted by then.
+        Order: (1) its form, (2) its signature, (3) that it is this person's, and of these bytes,
+        (4) role and preparer, (5) times and heads that it saw, (6) that its key signs once.
         """
         signoff = file.signoff
         if signoff is None:  # (1)
@@ -199,9 +198,12 @@ class Judge:
         if key in keys:  # (6)
             raise LedgerError("same-key", other=keys[key])
         keys[key] = file.who
-        if not self.founds(node):  # (7)
-            self.admissions.refuse(node, file.who, key, lambda n: self.line(n, files=True).ok)
         return signoff
+
+    def refuse_unadmitted(self, node: Node, who: str, key: str) -> None:
+        """Refuse to sign with a key that no change which holds admits; signed ones stay."""
+        if not self.founds(node):
+            self.admissions.refuse(node, who, key, lambda n: self.line(n, files=True).ok)
 
     def check_role(self, node: Node, signoff: Signoff, key: str) -> None:
         """Check that the signer has the role for this record, and did not prepare it."""
@@ -241,10 +243,9 @@ class Judge:
         nobody had then is signed for by whom a later change of keys gave it.
         """
         if node.index not in self._rules:
+            trust = node.predicate.trust
             if node.predicate.kind == "keys" and node.before and not self.founds(node):
                 trust = self.ledger.nodes[max(node.source, 0)].predicate.trust
-            else:
-                trust = node.predicate.trust
             if node.predicate.kind != "keys":
                 trust = self._filled(node, trust)
             self._rules[node.index] = trust
@@ -258,8 +259,8 @@ class Judge:
         """
         if node.predicate.kind != "keys" or not node.before:
             return False
-        before = (other for other in self.ledger.nodes if node.before >> other.index & 1)
-        return not any(map(self.admissions.key_holders, (n.predicate.trust for n in before)))
+        before = (n for n in self.ledger.nodes if node.before >> n.index & 1)
+        return not any(key_holders(n.predicate.trust) for n in before)
 
     def _filled(self, node: Node, trust: Trust) -> Trust:
         threshold = trust.thresholds.get(node.predicate.verdict)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from rolloutlib.errors import UsageError
 from rolloutlib.files import bounded_bytes
 from rolloutlib.ledger.admission import BEFORE, beginnings, key_roles, trust_before
-from rolloutlib.ledger.findings import LedgerError
 from rolloutlib.ledger.signers import MOST_BYTES, ROLES_FILE, SIGNERS_FILE
 
 if TYPE_CHECKING:
@@ -28,14 +27,14 @@ def refuse_unsignable(judge: Judge, node: Node, lost: Collection[str]) -> None:
     if judge.founds(node):
         return
     trust, by = trust_before(judge.ledger, node), node.predicate.prepared.by
-    keys, change = judge.admissions.keys(trust), node.predicate.change
-    if keys is None:
-        raise LedgerError("unadmitted.before", digest=trust.allowed_signers[:12])
+    change = node.predicate.change
     out = {*judge.book.signers.revoked, *lost, change.key if change else ""}
     usable = [
         line.who
         for line in judge.book.signers.keys
-        if (line.who, line.key) in keys and line.key not in out and line.valid(judge.now)
+        if line.key not in out
+        and line.valid(judge.now)
+        and judge.admissions.admits(trust, line.who, line.key) is not False
     ]
     for role in key_roles(trust):
         able = {who for who in usable if who in trust.people and role in trust.people[who].roles}

@@ -114,10 +114,15 @@ def load_signers(root: Path) -> Signers:
     return Signers(keys, revoked, root / SIGNERS_FILE, root / REVOKED_FILE)
 
 
-def admitted_by(data: bytes) -> frozenset[tuple[str, str]]:
-    """Return who has which key in the bytes of an allowed_signers, whose lines were read before."""
-    lines = map(_LINE.fullmatch, data.decode(errors="replace").split("\n"))
-    return frozenset((line["who"], line["key"]) for line in lines if line)
+def key_ends(data: bytes) -> dict[tuple[str, str], int]:
+    """Return at which byte of an allowed_signers the first line of each signer and key ends."""
+    ends: dict[tuple[str, str], int] = {}
+    end = -1
+    for row in data.split(b"\n"):
+        end += len(row) + 1
+        if line := _LINE.fullmatch(row.decode(errors="replace")):
+            ends.setdefault((line["who"], line["key"]), end)
+    return ends
 
 
 def trust(root: Path, plan: Plan, roles: Roles) -> Trust:

@@ -12,10 +12,11 @@ from rolloutlib.ledger.changes import behind
 from rolloutlib.ledger.durable import BusyError, locked
 from rolloutlib.ledger.findings import Finding, finding
 from rolloutlib.ledger.judge import Judge
-from rolloutlib.ledger.signers import lint
+from rolloutlib.ledger.signers import SIGNERS_FILE, lint
+from rolloutlib.ledger.signing import signed_by
 from rolloutlib.ledger.undoing import holding, lacks
 from rolloutlib.ledger.workbook import unreadable
-from rolloutlib.phrase import Clause, both, phrase
+from rolloutlib.phrase import Clause, Phrase, both, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,6 +124,26 @@ def _verified(
     strays += [finding(name, "orphan", name=name) for name in ledger.orphans]
     strays += beside_findings(book.root, ledger)
     return Verification(tuple(lines), tuple(strays), ledger, judge.green())
+
+
+def self_admitted(book: Workbook, verified: Verification, now: datetime) -> dict[str, Phrase]:
+    """Return what people should look at, by record: a key that signed its own admission.
+
+    It is no finding: the signature counts as it did when it was made. Where nobody can tell whose
+    keys there were, nothing is said.
+    """
+    judge, remarks = Judge(book, verified.ledger, now), dict[str, Phrase]()
+    for line in verified.lines:
+        counted = {who for _, who in line.signed}
+        for file in line.node.signoffs:
+            if file.signature is None or file.who not in counted or judge.founds(line.node):
+                continue
+            if judge.admissions.came_late(line.node, file.who, signed_by(file.signature)):
+                remarks[line.node.id] = phrase(
+                    "{who} signed with a key that this change or a later one admits: look at who "
+                    "added it (`git log -p {file}`)", who=file.who, file=SIGNERS_FILE,
+                )  # fmt: skip
+    return remarks
 
 
 def beside_findings(root: Path, ledger: Ledger | None) -> Iterator[Finding]:

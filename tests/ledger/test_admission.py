@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import tracemalloc
+from dataclasses import replace as dataclass_replace
 from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
+from rolloutlib.cli import main
 from rolloutlib.errors import UsageError
-from rolloutlib.ledger.admission import BEFORE
+from rolloutlib.ledger import admission
+from rolloutlib.ledger.admission import BEFORE, Admissions
 from rolloutlib.ledger.book import append, write_cards
 from rolloutlib.ledger.documents import encode, instant
 from rolloutlib.ledger.findings import LedgerError
+from rolloutlib.ledger.judge import Judge
 from rolloutlib.ledger.keys import accept, add_key, revoke_key
 from rolloutlib.ledger.records import WayBack
 from rolloutlib.ledger.signers import NAMESPACE
 from rolloutlib.ledger.signing import sign
-from rolloutlib.ledger.verification import verify_ledger
+from rolloutlib.ledger.verification import self_admitted, verify_ledger
 from rolloutlib.ledger.workbook import Workbook
 from tests.ledger.workbooks import (
     PEOPLE,
@@ -73,19 +81,23 @@ def line(who: str, name: str) -> str:
     return f'{who} namespaces="{NAMESPACE}" {public(name)}\n'
 
 
+def commit(root: Path) -> None:
+    """Commit the parameters."""
+    author = ("-c", "user.name=a", "-c", f"user.email={ANA}")
+    for command in (["init", "-q"], ["add", "params"], [*author, "commit", "-qm", "a"]):
+        subprocess.run(["git", "-C", root, *command], check=True)
+
+
 @pytest.mark.parametrize("first", [True, False], ids=["above", "below"])
 def test_a_key_written_by_hand_cannot_sign_its_own_acceptance(root: Path, *, first: bool) -> None:
     """Whoever writes a key for the owner into the file cannot accept it with that key."""
     signers = root / "params" / "allowed_signers"
     text, fresh = signers.read_text(), line(OWNER, "stranger")
-    subprocess.run(["git", "init", "-q", root], check=True)
-    subprocess.run(["git", "-C", root, "add", "params"], check=True)
-    author = ("-c", "user.name=a", "-c", f"user.email={ANA}")
-    subprocess.run(["git", "-C", root, *author, "commit", "-qm", "a"], check=True)
+    commit(root)
     signers.write_text(fresh + text if first else text + fresh)
     made = accept(Workbook(root), by=OTHER, now=at(2))
     assert made is not None
-    with pytest.raises(LedgerError, match="had the key before it"):
+    with pytest.raises(LedgerError, match="by this change of keys or a later one"):
         signed(root, made.id, "stranger", hours=3, role="owner")
     signed(root, made.id, "owner_park", hours=4)
     assert (root / "docs" / "LEDGER" / made.id / BEFORE).is_file() == first
@@ -97,7 +109,7 @@ def test_two_keys_cannot_admit_each_other(root: Path) -> None:
     """Of two keys that somebody admits for the owner, none signs the record of the other."""
     name = more(root, OWNER, "stranger", 2)
     more(root, OWNER, "leaver", 3)
-    with pytest.raises(LedgerError, match="had the key before it"):
+    with pytest.raises(LedgerError, match="by this change of keys or a later one"):
         signed(root, name, "leaver", hours=4, role="owner")
 
 
@@ -105,7 +117,7 @@ def test_a_key_of_an_unsigned_change_signs_nothing(root: Path) -> None:
     """A GO that waits is not signed with a key which nobody has approved; once one has, it is."""
     waiting = decided(root, hours=1, signers=())
     name = more(root, "pm_kim@ex.com", "stranger", 2)
-    with pytest.raises(LedgerError, match="once that one is signed in full"):
+    with pytest.raises(LedgerError, match="let that one be signed in full first"):
         signed(root, waiting, "stranger", hours=3, role="pm")
     signed(root, name, "owner_park", hours=4)
     signed(root, waiting, "stranger", hours=5, role="pm")
@@ -114,15 +126,140 @@ def test_a_key_of_an_unsigned_change_signs_nothing(root: Path) -> None:
     assert codes(root) == set()
 
 
-def test_what_the_file_said_before_must_be_known(root: Path) -> None:
-    """Without git nobody can tell what an edit amid the file took away: nothing is written."""
+def test_where_nobody_can_tell_nothing_is_refused_or_said(root: Path) -> None:
+    """Without git nobody knows what an edit amid the file took away: a change goes on as ever."""
+    signers = root / "params" / "allowed_signers"
+    waiting = decided(root, hours=1, signers=("qa_lee",))
+    signers.write_text(line("pm_kim@ex.com", "stranger") + signers.read_text())
+    made = accept(Workbook(root), by=ANA, now=at(2))
+    assert made is not None
+    signed(root, made.id, "owner_park", hours=3)
+    signed(root, waiting, "stranger", hours=4, role="pm")
+    signed(root, waiting, "owner_park", hours=5)
+    verified = verify_ledger(Workbook(root), now=at(50))
+    assert {line.state for line in verified.lines} == {"ok"}
+    assert self_admitted(Workbook(root), verified, at(50)) == {}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_signed_change_stays_what_it_was(root: Path, *, known: bool) -> None:
+    """An older version let a key accept itself: that holds, and what is known of it is said."""
+    signers = root / "params" / "allowed_signers"
+    text, fresh = signers.read_text(), line(OWNER, "stranger")
+    signers.write_text(text + fresh if known else fresh + text)
+    made = accept(Workbook(root), by=ANA, now=at(2))
+    assert made is not None
+    forged(root, made.id, "owner_park", 3, key="stranger", decision="KEYS")
+    green = decided(root, hours=4)
+    verified = verify_ledger(Workbook(root), now=at(50))
+    assert {line.state for line in verified.lines} == {"ok"}
+    assert verified.green
+    assert verified.green.id == green
+    remarks = self_admitted(Workbook(root), verified, at(50))
+    assert list(remarks) == ([made.id] if known else [])
+    assert all("look at who added it" in str(remark) for remark in remarks.values())
+
+
+def test_verify_says_the_remark_in_a_line_and_ends_as_without(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It stands below the record that it is about; nothing is WRONG by it."""
+    signers = root / "params" / "allowed_signers"
+    signers.write_text(signers.read_text() + line(OWNER, "stranger"))
+    made = accept(Workbook(root), by=ANA, now=at(2))
+    assert made is not None
+    forged(root, made.id, "owner_park", 3, key="stranger", decision="KEYS")
+    monkeypatch.chdir(root)
+    code = main(["verify", made.id])
+    *others, remark = capsys.readouterr().out.splitlines()
+    assert others[-1].startswith(f"{made.id}  ok ")
+    assert remark.startswith(f"  remark: {OWNER} signed with a key that this change")
+    monkeypatch.setattr(Admissions, "came_late", never)
+    assert main(["verify", made.id]) == code
+    assert capsys.readouterr().out.splitlines() == others
+
+
+def never(*_: object) -> bool:
+    """Say no, whatever is asked."""
+    return False
+
+
+def test_either_branch_admits(root: Path, tmp_path: Path) -> None:
+    """Where branches are joined, a key of either one signs the acceptance of both."""
+    other = tmp_path / "other"
+    shutil.copytree(root, other)
+    for made, name, hours in ((root, "stranger", 2), (other, "leaver", 26)):
+        signed(made, more(made, OWNER, name, hours), "owner_park", hours=hours + 1)
+    shutil.copytree(other / "docs", root / "docs", dirs_exist_ok=True)
+    signers = root / "params" / "allowed_signers"
+    signers.write_text(signers.read_text() + line(OWNER, "leaver"))
+    for name in ("stranger", "leaver"):
+        both = tmp_path / name
+        shutil.copytree(root, both)
+        write_cards(Workbook(both))
+        made = accept(Workbook(both), by=ANA, now=at(30))
+        assert made is not None
+        signed(both, made.id, name, hours=31, role="owner")
+        verified = verify_ledger(Workbook(both), now=at(50))
+        assert verified.findings == ()
+        assert self_admitted(Workbook(both), verified, at(50)) == {}
+
+
+def test_git_is_asked_once_for_beginnings_too(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit that went on from what is asked for has it; nobody asks a second time."""
     signers = root / "params" / "allowed_signers"
     text = signers.read_text()
-    signers.write_text("# the team\n" + text)
-    with pytest.raises(LedgerError, match=r"had before this change.*git restore params/allowed"):
-        accept(Workbook(root), by=ANA, now=at(2))
-    signers.write_text(text + "# the team\n")
-    assert accept(Workbook(root), by=ANA, now=at(2)) is not None
+    signers.write_text(text + "# later\n")
+    commit(root)
+    signers.write_text("")
+    ledger = Workbook(root).read()
+    trust = ledger.nodes[0].predicate.trust
+    assert Admissions(root, ledger).text(trust.allowed_signers) == text.encode()
+    assert Admissions(root, ledger).admits(trust, OWNER, public("owner_park"))
+    monkeypatch.setenv("PATH", "")
+    assert Admissions(root, ledger).text(trust.allowed_signers) == text.encode()
+    assert Admissions(root, ledger).text("of nothing") is None
+
+
+def test_the_green_record_needs_no_git(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rollback or promotion never waits for it, whatever the file has lost."""
+    signers = root / "params" / "allowed_signers"
+    signers.write_text(line("pm_kim@ex.com", "stranger") + signers.read_text())
+    made = accept(Workbook(root), by=ANA, now=at(2))
+    assert made is not None
+    signed(root, made.id, "owner_park", hours=3)
+    green = decided(root, hours=4)
+    monkeypatch.setattr(admission, "_blobs", pytest.fail)
+    book = Workbook(root)
+    head = Judge(book, book.read(), at(5)).green()
+    assert head
+    assert head.id == green
+    assert verify_ledger(book, now=at(5)).findings == ()
+
+
+def test_thousands_of_keys_take_little_memory(tmp_path: Path, root: Path) -> None:
+    """What the file said after each of 2,500 keys is a size, not a copy."""
+    signers = tmp_path / "params" / "allowed_signers"
+    signers.parent.mkdir()
+    key = "ssh-ed25519 " + "A" * 64
+    lines = [f'u{n}@ex.com namespaces="{NAMESPACE}" {key}{n}\n'.encode() for n in range(2_500)]
+    signers.write_bytes(b"".join(lines))
+    node, sums, hasher = Workbook(root).read().nodes[0], list[str](), sha256()
+    for each in lines:
+        hasher.update(each)
+        sums.append(hasher.hexdigest())
+    p = node.predicate
+    trusts = [replace(p.trust, allowed_signers=of) for of in sums]
+    nodes = [dataclass_replace(node, record=replace(node.record, predicate=replace(p, trust=trust)))
+             for trust in trusts]  # fmt: skip
+    ledger = dataclass_replace(Workbook(root).read(), nodes=tuple(nodes))
+    tracemalloc.start()
+    admissions = Admissions(tmp_path, ledger)
+    answers = [admissions.admits(trust, "u7@ex.com", f"{key}7") for trust in trusts]
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert answers == [False] * 7 + [True] * 2_493
+    assert most < 20e6
 
 
 def test_the_only_owner_cannot_prepare_a_change_of_keys(root: Path) -> None:
@@ -202,17 +339,19 @@ def test_nobody_makes_up_a_role_that_signs_alone(tmp_path: Path) -> None:
     assert subprocess.run(waits, capture_output=True, check=False).returncode == 0
 
 
-def forged(root: Path, name: str, who: str, hours: float) -> None:
+def forged(
+    root: Path, name: str, who: str, hours: float, *, key: str = "", decision: str = "GO"
+) -> None:
     """Put a signoff there as `sign` would if it refused nothing."""
     ledger = Workbook(root).read()
     data = encode({
-        "schema": "rolloutlib/signoff@1", "decision": "GO", "meaning": "responsibility",
+        "schema": "rolloutlib/signoff@1", "decision": decision, "meaning": "responsibility",
         "name": PEOPLE[who][0], "record": ledger.find(name).head, "role": PEOPLE[who][1],
         "seenHead": ledger.heads, "signedAt": instant(at(hours)), "signer": f"{who}@ex.com",
     })  # fmt: skip
     path = root / "docs" / "LEDGER" / f"{name}.{who}@ex.com.signoff"
     path.write_bytes(data)
-    path.with_name(f"{path.name}.sig").write_bytes(sign(data, keys() / who))
+    path.with_name(f"{path.name}.sig").write_bytes(sign(data, keys() / (key or who)))
     write_cards(Workbook(root))
 
 
