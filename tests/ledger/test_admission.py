@@ -141,12 +141,12 @@ def test_where_nobody_can_tell_nothing_is_refused_or_said(root: Path) -> None:
     assert self_admitted(Workbook(root), verified, at(50)) == {}
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_a_signed_change_stays_what_it_was(root: Path, *, known: bool) -> None:
+@pytest.mark.parametrize("at_the_end", [True, False])
+def test_a_signed_change_stays_what_it_was(root: Path, *, at_the_end: bool) -> None:
     """An older version let a key accept itself: that holds, and what is known of it is said."""
     signers = root / "params" / "allowed_signers"
     text, fresh = signers.read_text(), line(OWNER, "stranger")
-    signers.write_text(text + fresh if known else fresh + text)
+    signers.write_text(text + fresh if at_the_end else fresh + text)
     made = accept(Workbook(root), by=ANA, now=at(2))
     assert made is not None
     forged(root, made.id, "owner_park", 3, key="stranger", decision="KEYS")
@@ -156,7 +156,7 @@ def test_a_signed_change_stays_what_it_was(root: Path, *, known: bool) -> None:
     assert verified.green
     assert verified.green.id == green
     remarks = self_admitted(Workbook(root), verified, at(50))
-    assert list(remarks) == ([made.id] if known else [])
+    assert list(remarks) == ([made.id] if at_the_end else [])
     assert all("look at who added it" in str(remark) for remark in remarks.values())
 
 
