@@ -8,18 +8,18 @@ what was measured must not be.
 # (pyarrow carries no types)
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import duckdb
 
+from rolloutlib.measure.per_prompt import by_prompt, row_of
 from rolloutlib.reason import because
 from rolloutlib.runs.columns import SCHEMA, TEXTS
 from rolloutlib.runs.database import quoted
 from rolloutlib.runs.further import is_scorer, labels_in
-from rolloutlib.runs.spellings import SPACES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping
 
     from rolloutlib.reason import Fact, Reason
     from rolloutlib.runs import Runs
@@ -58,10 +58,6 @@ WHOSE: Final = frozenset({
 COPIED: Final = 0.2  # share of equal rows, where nearly every latency is another one
 SOME: Final = 0.02  # the same, as a remark
 NEARLY: Final = 0.9  # where latencies repeat, or as a remark
-# A number and a whole one without zeros in front, which are part of ids.
-NUMBER: Final = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?"
-WHOLE: Final = r"-?(0|[1-9][0-9]*)(\.0)?"
-DIGITS: Final = 15  # that a float holds exactly
 TIMED: Final = 0.5  # share of rows that tell a latency
 BY_CHANCE: Final = 0.02  # of two rows that have one latency, as fine ones do at most
 SAMPLED: Final = 100_000  # rows that are looked at
@@ -91,7 +87,7 @@ def unlike_prompts(runs: Runs, pair: tuple[str, str], differs: Collection[str]) 
         name = other or column
         if name in differs:
             continue
-        both, unlike, example = _by_prompt(runs, pair, column, _written(name))
+        both, unlike, example = by_prompt(runs, pair, column, name)
         if unlike:
             blocks.append(because("material.unlike", named=name, prompts=unlike, of=both,
                                   example=example))  # fmt: skip
@@ -100,41 +96,10 @@ def unlike_prompts(runs: Runs, pair: tuple[str, str], differs: Collection[str]) 
     return Alike(tuple(blocks), tuple(doubts))
 
 
-def _written(name: str) -> str:
-    """Return the SQL of what two spellings of one `value` have in common.
-
-    Programs write 4 as 4.0, true as True, ends of lines and accents each in their own way. Of
-    versions 1.10 is another one than 1.1.
-    """
-    text = "nfc_normalize(replace(value, chr(13) || chr(10), chr(10)))"
-    text = f"regexp_replace({text}, '^{SPACES}+|{SPACES}+$', '', 'g')"
-    number = WHOLE if name.endswith(("version", "hash")) else NUMBER
-    return f"""CASE WHEN lower({text}) IN ('true', 'false') THEN lower({text})
-        WHEN regexp_full_match({text}, '{number}') AND length({text}) <= {DIGITS}
-        THEN {text}::DOUBLE::VARCHAR ELSE {text} END"""
-
-
-def _by_prompt(
-    runs: Runs, pair: tuple[str, str], column: str, written: str = "value"
-) -> tuple[int, int, str]:
-    """Count the prompts of which both arms tell a column, and those of which they tell another."""
-    old, new = (
-        f"list_sort(list_distinct(list(value) FILTER (arm = {quoted(arm)})))" for arm in pair
-    )
-    cells = f'SELECT prompt_id, arm, "{column}"::VARCHAR AS value FROM samples'
-    values = f"SELECT prompt_id, arm, {written} AS value FROM ({cells})"
-    by_prompt = f"""SELECT prompt_id, {old} AS old, {new} AS new FROM ({values})
-        WHERE value IS NOT NULL AND prompt_id IS NOT NULL GROUP BY prompt_id"""
-    query = f"""SELECT count(*), count(*) FILTER (old <> new), min(prompt_id) FILTER (old <> new)
-        FROM ({by_prompt}) WHERE len(old) > 0 AND len(new) > 0"""
-    both, unlike, example = _row(runs, query)
-    return both, unlike, example or ""
-
-
 def _silent(runs: Runs, pair: tuple[str, str], column: str) -> str | None:
     """Return the arm that tells nothing of a column which the other tells; None where both do."""
     counts = (f'count("{column}") FILTER (arm = {quoted(arm)})' for arm in pair)
-    old, new = _row(runs, f"SELECT {', '.join(counts)} FROM samples")
+    old, new = row_of(runs, f"SELECT {', '.join(counts)} FROM samples")
     return None if bool(old) is bool(new) else pair[0] if not old else pair[1]
 
 
@@ -208,7 +173,7 @@ def _shared(runs: Runs, pair: tuple[str, str], part: int = 1) -> _Shared:
     arms = ", ".join(map(quoted, pair))
     by_latency = f"""SELECT latency_ms, count(*)::DOUBLE AS rows FROM samples
         WHERE {named} AND arm IN ({arms}) AND NOT coalesce(error, false) GROUP BY latency_ms"""
-    timed, by_chance = _row(
+    timed, by_chance = row_of(
         runs,
         f"""SELECT
         coalesce(sum(rows) FILTER (latency_ms IS NOT NULL) / sum(rows), 0), coalesce(
@@ -233,7 +198,7 @@ def _equal(
     cells = f"""SELECT {old} AS old, {new} AS new FROM samples WHERE {where}
         GROUP BY prompt_id, hash({alike})"""
     query = f"SELECT sum(least(old, new)), sum(old), sum(new) FROM ({cells})"
-    equal, before, after = (int(count or 0) for count in _row(runs, query))
+    equal, before, after = (int(count or 0) for count in row_of(runs, query))
     return equal, min(before, after)
 
 
@@ -245,8 +210,8 @@ def like_keys(runs: Runs, pair: tuple[str, str], *, guessed: bool) -> list[Reaso
     """
     reasons: list[Reason] = []
     for column in OUTCOMES:
-        both, unlike, _ = _by_prompt(runs, pair, column)
-        different = _row(runs, f'SELECT count(DISTINCT "{column}") FROM samples')[0]
+        both, unlike, _ = by_prompt(runs, pair, column)
+        different = row_of(runs, f'SELECT count(DISTINCT "{column}") FROM samples')[0]
         if both >= MANY and not unlike and (guessed or different > 1):
             reasons.append(because("pair.key", field=column, prompts=both))
     return reasons
@@ -257,7 +222,7 @@ def unpriced(runs: Runs, pair: tuple[str, str]) -> dict[str, Reason]:
     doubts: dict[str, Reason] = {}
     for column in COUNTED:
         totals = (f'sum("{column}") FILTER (arm = {quoted(arm)})' for arm in pair)
-        row = _row(runs, f"SELECT {', '.join(totals)} FROM samples")
+        row = row_of(runs, f"SELECT {', '.join(totals)} FROM samples")
         nothing = [arm for arm, total in zip(pair, row, strict=True) if total == 0]
         if len(nothing) == 1:
             doubts[column] = because("pair.unpriced", field=column, arm=nothing[0])
@@ -266,7 +231,7 @@ def unpriced(runs: Runs, pair: tuple[str, str]) -> dict[str, Reason]:
 
 def is_timed(runs: Runs) -> bool:
     """Whether any row tells when it was made, or how long that took."""
-    return bool(_row(runs, "SELECT count(latency_ms) + count(started_at) FROM samples")[0])
+    return bool(row_of(runs, "SELECT count(latency_ms) + count(started_at) FROM samples")[0])
 
 
 def same_arm(runs: Runs, pair: tuple[str, str]) -> tuple[Reason, ...]:
@@ -299,8 +264,3 @@ def several(runs: Runs, names: Mapping[str, str]) -> tuple[Reason, ...]:
                 reasons.append(because("pair.several", file=names[arm], named=column,
                                        values=tuple(values[:SHOWN])))  # fmt: skip
     return tuple(reasons)
-
-
-def _row(runs: Runs, query: str) -> Sequence[Any]:
-    row = runs.relation.query("samples", query).fetchone()
-    return row or ()
