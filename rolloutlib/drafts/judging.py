@@ -7,7 +7,6 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rolloutlib.drafts.peek import flat
-from rolloutlib.runs.spellings import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -78,7 +77,9 @@ def is_material(both: Both, outcome: str | None, *, by_prompt: bool) -> bool:
     if all(arm.singular for arm in arms):
         return True
     if by_prompt:
-        scored = any(_SCORED.fullmatch(folded(column.rpartition(".")[2])) for column, _ in both)
+        scored = any(
+            _SCORED.fullmatch(column.rpartition(".")[2].strip().lower()) for column, _ in both
+        )
         return not any(_are_verdicts(arm, numbers=scored) for arm in arms)
     if any(_are_verdicts(arm, numbers=True) or not _are_names(arm.words) for arm in arms):
         return False
@@ -103,7 +104,7 @@ def _cells_of(
         in_file = Counter[str]()
         for record in file.every or file.records:
             cell = _cell(record, column)
-            word = "" if cell is None else folded(str(cell))
+            word = "" if cell is None else " ".join(str(cell).lower().split())
             word = "" if word in GAPS else word
             plain = plain and (not word or isinstance(cell, kinds))
             in_file[word] += 1
@@ -133,6 +134,8 @@ def _are_verdicts(arm: _Cells, *, numbers: bool) -> bool:
 def _is_verdict(word: str, *, numbers: bool) -> bool:
     if _NUMBER.fullmatch(word):
         return numbers
+    if len(word) > LONGEST:
+        return False
     return {*re.split(r"[\s_:;,.!()/-]+", word)} - {""} <= _VERDICTS
 
 

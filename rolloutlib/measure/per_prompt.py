@@ -48,12 +48,13 @@ def by_prompt(
         written = f"coalesce({written}, {_only_one(written)})"
     around, is_around = "NULL", name == RUBRIC and ANSWER_TEXT in runs.texts
     if is_around:
-        around = _written(_around(value, questions=PROMPT_TEXT in runs.texts), RUBRIC)
-        around = f"coalesce(nullif({around}, ''), {value})"  # of what is nothing else, the whole
+        around = _around(value, questions=PROMPT_TEXT in runs.texts)
     old, new = (_listed("value", arm) for arm in pair)
     alike = " = ".join(_listed("around", arm) for arm in pair) if is_around else "false"
     cells = f"SELECT prompt_id, arm, {value} AS value, {around} AS around FROM samples"
-    values = f"SELECT prompt_id, arm, {written} AS value, around FROM ({cells})"
+    rest = _written("around", RUBRIC) if is_around else "NULL"
+    rest = f"coalesce(nullif({rest}, ''), value)"  # of what is nothing else, the whole
+    values = f"SELECT prompt_id, arm, {written} AS value, {rest} AS around FROM ({cells})"
     prompts = f"""SELECT prompt_id, {old} AS old, {new} AS new, {alike} AS alike FROM ({values})
         WHERE value IS NOT NULL AND prompt_id IS NOT NULL GROUP BY prompt_id"""
     unlike_ones = "FILTER (old <> new AND NOT alike)"
