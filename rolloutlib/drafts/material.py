@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rolloutlib.drafts.judging import is_material, is_other
 from rolloutlib.drafts.names import FIELDS, folded
-from rolloutlib.drafts.peek import flat
 from rolloutlib.reason import because
 from rolloutlib.runs.mappings import PROMPT
 
@@ -82,37 +82,47 @@ def named_apart(drafted: Drafted, two: Two, taken: Collection[str]) -> dict[str,
         two: the files of each.
         taken: what is told by a column of both already.
     """
-    files = [[file for file in drafted.peek.files if file.name in names] for names in two.names]
+    files = _by_arm(drafted, two)
     free = [_free(drafted, of_arm) for of_arm in files]
+    outcome = _outcome(drafted)
     apart: dict[str, tuple[str, str]] = {}
     for name in (*SHOWING, *JUDGES, PROMPT):
         control, treatment = (_first(columns, name) for columns in free)
         if not control or not treatment or control == treatment or name in taken:
             continue
-        both = zip((control, treatment), files, strict=True)
-        if name not in JUDGES or all(_is_one_name(column, of_arm) for column, of_arm in both):
+        both = tuple(zip((control, treatment), files, strict=True))
+        if name not in JUDGES or is_material(both, outcome, by_prompt=name == JUDGE_VERSION):
             apart[name] = control, treatment
     if any(is_called(column, TEMPLATES) for column in apart.get(PROMPT, ())):
         del apart[PROMPT]  # which holds the other's question somewhere
     return apart
 
 
-def judges_of(drafted: Drafted) -> dict[str, str]:
-    """Return the columns that name who judged: one name a file, or they may hold verdicts."""
-    files = [file for file in drafted.peek.files if file.records]
+def judges_of(drafted: Drafted, two: Two) -> dict[str, str]:
+    """Return the columns that tell who judged, and by which rubric: not those of verdicts.
+
+    Of several that tell it, one comes first that is not the same in both files.
+    """
+    files, outcome = _by_arm(drafted, two), _outcome(drafted)
     judges: dict[str, str] = {}
-    for column in files[0].columns if files else ():
-        for name in JUDGES:
-            if is_called(column, MATERIAL[name]) and _is_one_name(column, files):
-                judges.setdefault(name, column)
+    for name in JUDGES:
+        called = [column for column in drafted.peek.columns if is_called(column, MATERIAL[name])]
+        both = {column: tuple((column, of_arm) for of_arm in files) for column in called}
+        telling = [column for column, of_arms in both.items()
+                   if is_material(of_arms, outcome, by_prompt=name == JUDGE_VERSION)]  # fmt: skip
+        if telling:
+            judges[name] = max(telling, key=lambda column: is_other(both[column]))
     return judges
 
 
-def _is_one_name(column: str, files: Sequence[PeekFile]) -> bool:
-    """Whether each file has one word in a column, and it in every record."""
-    cells = [[flat(record).get(column) for record in file.records] for file in files]
-    plain = all(isinstance(cell, str | int) for of_file in cells for cell in of_file)
-    return plain and all(len({*of_file}) == 1 for of_file in cells if of_file)
+def _by_arm(drafted: Drafted, two: Two) -> list[list[PeekFile]]:
+    return [[file for file in drafted.peek.files if file.name in names] for names in two.names]
+
+
+def _outcome(drafted: Drafted) -> str | None:
+    """Return the column of the outcome, which verdicts repeat in other words."""
+    outcome = drafted.spec.outcome
+    return None if outcome is None else outcome.column
 
 
 def _first(columns: Sequence[str], name: str) -> str | None:

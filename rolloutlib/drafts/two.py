@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from yaml import safe_dump as dump
 
 from rolloutlib.drafts.drafting import draft
+from rolloutlib.drafts.judging import GAPS
 from rolloutlib.drafts.material import (
     JUDGES,
     MATERIAL,
@@ -220,7 +221,7 @@ def _as_compared(drafted: Drafted, two: Two | None) -> ComparedSpec:
     """
     spec, is_table = drafted.spec, drafted.draft.tool == TABLE
     material = shared_material(drafted) if is_table else {}
-    named = material | (_candidates(drafted) if two is not None else {})
+    named = material | (_candidates(drafted, two) if two is not None else {})
     texts = spec.texts
     if is_table and texts == Texts():
         texts = Texts(prompt=_text(drafted, "prompt"), answer=_text(drafted, "answer"))
@@ -231,12 +232,16 @@ def _as_compared(drafted: Drafted, two: Two | None) -> ComparedSpec:
     if PROMPT in apart:
         texts = Texts(prompt=apart[PROMPT][0], answer=texts.answer)
     columns = {name: control for name, (control, _) in apart.items() if name != PROMPT} | named
-    segments = {name: ColumnSpec(column=(column,)) for name, column in columns.items()}
+    segments = {name: _column(name, column) for name, column in columns.items()}
     changed = {"segments": {**spec.segments, **segments}, "texts": texts}
-    treatments = {name: ColumnSpec(column=(column,)) for name, (_, column) in apart.items()}
+    treatments = {name: _column(name, column) for name, (_, column) in apart.items()}
     return ComparedSpec.of(
         spec.model_copy(update=changed), {ARMS[1]: treatments}, {*material, *apart}
     )
+
+
+def _column(name: str, column: str) -> ColumnSpec:
+    return ColumnSpec(column=(column,), none=GAPS if name in JUDGES else ())
 
 
 def _text(drafted: Drafted, field: str) -> str | None:
@@ -246,7 +251,7 @@ def _text(drafted: Drafted, field: str) -> str | None:
     return columns[0] if columns else None
 
 
-def _candidates(drafted: Drafted) -> dict[str, str]:
+def _candidates(drafted: Drafted, two: Two) -> dict[str, str]:
     """Return the columns that name what is evaluated, by the segment that they are.
 
     Of a known tool it is what the draft gave up as the arm; of other tables what is called so. Only
@@ -264,7 +269,7 @@ def _candidates(drafted: Drafted) -> dict[str, str]:
             continue
         if label and label not in taken | candidates.keys() and _is_plain(drafted, column):
             candidates[label] = column
-    judges = judges_of(drafted).items()
+    judges = judges_of(drafted, two).items()
     return candidates | {name: column for name, column in judges if name not in taken}
 
 

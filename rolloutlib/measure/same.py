@@ -8,16 +8,16 @@ what was measured must not be.
 # (pyarrow carries no types)
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from rolloutlib.measure.per_prompt import by_prompt, row_of
 from rolloutlib.reason import because
 from rolloutlib.runs.columns import SCHEMA, TEXTS
 from rolloutlib.runs.database import quoted
 from rolloutlib.runs.further import is_scorer, labels_in
-from rolloutlib.runs.spellings import SPACES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from rolloutlib.reason import Reason
     from rolloutlib.runs import Runs
@@ -54,10 +54,6 @@ WHOSE: Final = frozenset({
 })  # fmt: skip
 COPIED: Final = 0.5  # share of equal rows, where nearly every latency is another one
 NEARLY: Final = 0.9  # where latencies repeat, or as a remark
-# A number and a whole one without zeros in front, which are part of ids.
-NUMBER: Final = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?"
-WHOLE: Final = r"-?(0|[1-9][0-9]*)(\.0)?"
-DIGITS: Final = 15  # that a float holds exactly
 FINE: Final = 0.5  # latencies that are different, as a share of rows
 
 
@@ -84,7 +80,7 @@ def unlike_prompts(runs: Runs, pair: tuple[str, str], differs: Collection[str]) 
         name = other or column
         if name in differs:
             continue
-        both, unlike, example = _by_prompt(runs, pair, column, _written(name))
+        both, unlike, example = by_prompt(runs, pair, column, name)
         if unlike:
             blocks.append(because("material.unlike", named=name, prompts=unlike, of=both,
                                   example=example))  # fmt: skip
@@ -93,41 +89,10 @@ def unlike_prompts(runs: Runs, pair: tuple[str, str], differs: Collection[str]) 
     return Alike(tuple(blocks), tuple(doubts))
 
 
-def _written(name: str) -> str:
-    """Return the SQL of what two spellings of one `value` have in common.
-
-    Programs write 4 as 4.0, true as True, ends of lines and accents each in their own way. Of
-    versions 1.10 is another one than 1.1.
-    """
-    text = "nfc_normalize(replace(value, chr(13) || chr(10), chr(10)))"
-    text = f"regexp_replace({text}, '^{SPACES}+|{SPACES}+$', '', 'g')"
-    number = WHOLE if name.endswith(("version", "hash")) else NUMBER
-    return f"""CASE WHEN lower({text}) IN ('true', 'false') THEN lower({text})
-        WHEN regexp_full_match({text}, '{number}') AND length({text}) <= {DIGITS}
-        THEN {text}::DOUBLE::VARCHAR ELSE {text} END"""
-
-
-def _by_prompt(
-    runs: Runs, pair: tuple[str, str], column: str, written: str = "value"
-) -> tuple[int, int, str]:
-    """Count the prompts of which both arms tell a column, and those of which they tell another."""
-    old, new = (
-        f"list_sort(list_distinct(list(value) FILTER (arm = {quoted(arm)})))" for arm in pair
-    )
-    cells = f'SELECT prompt_id, arm, "{column}"::VARCHAR AS value FROM samples'
-    values = f"SELECT prompt_id, arm, {written} AS value FROM ({cells})"
-    by_prompt = f"""SELECT prompt_id, {old} AS old, {new} AS new FROM ({values})
-        WHERE value IS NOT NULL AND prompt_id IS NOT NULL GROUP BY prompt_id"""
-    query = f"""SELECT count(*), count(*) FILTER (old <> new), min(prompt_id) FILTER (old <> new)
-        FROM ({by_prompt}) WHERE len(old) > 0 AND len(new) > 0"""
-    both, unlike, example = _row(runs, query)
-    return both, unlike, example or ""
-
-
 def _silent(runs: Runs, pair: tuple[str, str], column: str) -> str | None:
     """Return the arm that tells nothing of a column which the other tells; None where both do."""
     counts = (f'count("{column}") FILTER (arm = {quoted(arm)})' for arm in pair)
-    old, new = _row(runs, f"SELECT {', '.join(counts)} FROM samples")
+    old, new = row_of(runs, f"SELECT {', '.join(counts)} FROM samples")
     return None if bool(old) is bool(new) else pair[0] if not old else pair[1]
 
 
@@ -145,10 +110,10 @@ def copied(runs: Runs, pair: tuple[str, str]) -> Alike:
     old, new = (f"count(*) FILTER (arm = {quoted(arm)})" for arm in pair)
     cells = f"""SELECT {old} AS old, {new} AS new FROM samples WHERE prompt_id IS NOT NULL
         GROUP BY prompt_id, hash({alike})"""
-    equal, before, after = _row(
+    equal, before, after = row_of(
         runs, f"SELECT sum(least(old, new)), sum(old), sum(new) FROM ({cells})"
     )
-    timed_share, different = _row(runs, """SELECT count(latency_ms) / greatest(count(*), 1),
+    timed_share, different = row_of(runs, """SELECT count(latency_ms) / greatest(count(*), 1),
         count(DISTINCT latency_ms) / greatest(count(latency_ms), 1) FROM samples
         WHERE prompt_id IS NOT NULL AND NOT coalesce(error, false)""")  # fmt: skip
     rows = int(min(before or 0, after or 0))
@@ -170,8 +135,8 @@ def like_keys(runs: Runs, pair: tuple[str, str], *, guessed: bool) -> list[Reaso
     """
     reasons: list[Reason] = []
     for column in OUTCOMES:
-        both, unlike, _ = _by_prompt(runs, pair, column)
-        different = _row(runs, f'SELECT count(DISTINCT "{column}") FROM samples')[0]
+        both, unlike, _ = by_prompt(runs, pair, column)
+        different = row_of(runs, f'SELECT count(DISTINCT "{column}") FROM samples')[0]
         if both >= MANY and not unlike and (guessed or different > 1):
             reasons.append(because("pair.key", field=column, prompts=both))
     return reasons
@@ -182,7 +147,7 @@ def unpriced(runs: Runs, pair: tuple[str, str]) -> dict[str, Reason]:
     doubts: dict[str, Reason] = {}
     for column in COUNTED:
         totals = (f'sum("{column}") FILTER (arm = {quoted(arm)})' for arm in pair)
-        row = _row(runs, f"SELECT {', '.join(totals)} FROM samples")
+        row = row_of(runs, f"SELECT {', '.join(totals)} FROM samples")
         nothing = [arm for arm, total in zip(pair, row, strict=True) if total == 0]
         if len(nothing) == 1:
             doubts[column] = because("pair.unpriced", field=column, arm=nothing[0])
@@ -191,7 +156,7 @@ def unpriced(runs: Runs, pair: tuple[str, str]) -> dict[str, Reason]:
 
 def is_timed(runs: Runs) -> bool:
     """Whether any row tells when it was made, or how long that took."""
-    return bool(_row(runs, "SELECT count(latency_ms) + count(started_at) FROM samples")[0])
+    return bool(row_of(runs, "SELECT count(latency_ms) + count(started_at) FROM samples")[0])
 
 
 def same_arm(runs: Runs, pair: tuple[str, str]) -> tuple[Reason, ...]:
@@ -224,8 +189,3 @@ def several(runs: Runs, names: Mapping[str, str]) -> tuple[Reason, ...]:
                 reasons.append(because("pair.several", file=names[arm], named=column,
                                        values=tuple(values[:SHOWN])))  # fmt: skip
     return tuple(reasons)
-
-
-def _row(runs: Runs, query: str) -> Sequence[Any]:
-    row = runs.relation.query("samples", query).fetchone()
-    return row or ()

@@ -10,6 +10,7 @@ import gzip
 import io
 import json
 import random
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -18,13 +19,14 @@ from rolloutlib.cli import main
 from tests.often import EXHAUSTIVE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.slow
 
 Rows = list[dict[str, Any]]
 Files = dict[str, bytes]
+Cell = Callable[[int, dict[str, Any]], object]
+Cells = dict[str, Cell]
 GO, HOLD, NO_GO, INVALID = 0, 10, 20, 30
 REFUSED = {1, 2, INVALID}
 NEVER = {HOLD, NO_GO, *REFUSED}
@@ -89,6 +91,96 @@ def changed(change: Callable[[dict[str, Any]], object], better: float = 0.88) ->
     return tables(control, treatment)
 
 
+def beside(control_tells: Cells, treatment_tells: Cells) -> Files:
+    """Return the pair with cells beside each row, made of its number and itself."""
+    control, treatment = pair()
+    for rows, tells in ((control, control_tells), (treatment, treatment_tells)):
+        for number, row in enumerate(rows):
+            row["response"] = f"It is {number}." if rows is control else f"I think, {number}."
+            row |= {name: tell(number, row) for name, tell in tells.items()}
+    return tables(control, treatment)
+
+
+def one_of(*words: object) -> Cell:
+    """Return what has these in turn."""
+    return lambda number, _: words[number % len(words)]
+
+
+def rendered(template: str) -> Cell:
+    """Return a judge's prompt with the question and the answer in it."""
+    return lambda _, row: template.format(**row)
+
+
+def noise(number: int, row: dict[str, Any]) -> str:
+    """Return a number that no two rows share."""
+    return f"{row['latency_s'] * (number + 1):.3f}"
+
+
+# Of each file what its rows tell of the judge: the same, or nothing.
+SAME_JUDGES: Final[dict[str, tuple[Cells, Cells]]] = {
+    "one judge, spelled in two ways, with gaps": (
+        {"judge": one_of("gpt-4", "gpt-4", "")}, {"judge": one_of(" GPT-4 ", "gpt-4", "n/a")},
+    ),
+    "two judges in turn": (
+        {"judge": one_of("gpt-4", "o1")}, {"judge": one_of("o1", "gpt-4", "o1", "gpt-4", "o1")},
+    ),
+    "verdicts": ({"judge": one_of("good", "bad", "fair")}, {"judge": one_of("good", "bad")}),
+    "verdicts in words of one's own": (
+        {"judge": lambda n, row: {"true": "fulfils"}.get(row["passed"], ("vague", "long")[n % 2])},
+        {"judge": lambda _, row: "fulfils" if row["passed"] == "true" else "vague"},
+    ),
+    "scores of a judge": ({"judge": one_of(1, 2, 3, 4)}, {"judge": one_of(2, 3, 4, 5)}),
+    "reasons of a judge": (
+        {"judge": lambda n, row: f"{n} is right, by {noise(n, row)}."},
+        {"judge": lambda n, row: f"By {noise(n, row)} so."},
+    ),
+    "what a judge costs": (
+        {"judge": one_of("x"), "judge_latency": noise, "judge_cost": noise},
+        {"judge": one_of("x"), "judge_latency": noise, "judge_cost": noise},
+    ),
+    "a rubric for each prompt": (
+        {"rubric": lambda n, _: f"Names {n}"}, {"rubric": lambda n, _: f"names  {n} "},
+    ),
+    "a judge's prompt with the answer": (
+        {"judge_prompt": rendered("Q: {question} A: {response}\nIs it right?")},
+        {"judge_prompt": rendered("Q: {question} A: {response}\nIs it right?")},
+    ),
+}  # fmt: skip
+OTHER_JUDGES: Final[dict[str, tuple[Cells, Cells]]] = {
+    "another judge, a gap": (
+        {"judge": lambda n, _: "" if n == 7 else "gpt-4"}, {"judge": one_of("claude")},
+    ),
+    "two judges, then a third": ({"judge": one_of("gpt-4", "o1")}, {"judge": one_of("claude")}),
+    "two judges, then one of them": ({"judge": one_of("gpt-4", "o1")}, {"judge": one_of("o1")}),
+    "judges in other rows": ({"judge": one_of("gpt-4", "")}, {"judge": one_of("", "claude")}),
+    "judges that change places": (
+        {"judge": one_of(*["gpt-4"] * 9, "o1")}, {"judge": one_of(*["o1"] * 9, "gpt-4")},
+    ),
+    "no judge in one file": ({"judge": one_of("")}, {"judge": one_of("gpt-4")}),
+    "another rubric for each prompt": (
+        {"rubric": lambda n, _: f"r{n}"}, {"rubric": lambda n, _: f"other {n}"},
+    ),
+    "another rubric for one prompt": (
+        {"rubric": lambda n, _: f"r{n}"}, {"rubric": lambda n, _: "mild" if n == 9 else f"r{n}"},
+    ),
+    "another judge's prompt around the question": (
+        {"judge_prompt": rendered("Is it right? {question}")},
+        {"judge_prompt": rendered("Be kind. {question}")},
+    ),
+    "another judge's prompt around the answer": (
+        {"judge_prompt": rendered("Is it right? {question} {response}")},
+        {"judge_prompt": rendered("Be kind. {question} {response}")},
+    ),
+    "another judge's prompt beside the same rubrics": (
+        {"rubric": lambda n, _: f"r{n}", "judge_prompt": one_of("Is it right?")},
+        {"rubric": lambda n, _: f"r{n}", "judge_prompt": one_of("Be kind.")},
+    ),
+    "two judges, then a third under another name": (
+        {"judge": one_of("gpt-4", "o1")}, {"grader": one_of("claude")},
+    ),
+}  # fmt: skip
+
+
 def every_format() -> dict[str, Callable[[], Files]]:
     """Return worlds in which nothing is wrong."""
     control, treatment = pair()
@@ -107,6 +199,7 @@ def every_format() -> dict[str, Callable[[], Files]]:
         "asked under another name": lambda: asked_otherwise("What is thing {}?"),
         "one judge in an object": lambda: told(*[{"judge": {"model": "x"}, "rubric": "y"}] * 2),
         "a tool's own columns": lambda: told({"judge_version": 1}, {}),
+        **{name: lambda cells=cells: beside(*cells) for name, cells in SAME_JUDGES.items()},
     }  # fmt: skip
 
 
@@ -253,7 +346,9 @@ def compare(folder: Path, files: Files) -> int:
 
 @pytest.mark.parametrize(
     "name",
-    sorted(every_format()) if EXHAUSTIVE else ["csv", "semicolons", "asked under another name"],
+    sorted(every_format())
+    if EXHAUSTIVE
+    else ["csv", "semicolons", "asked under another name", "a judge's prompt with the answer"],
 )
 def test_a_healthy_pair_is_a_go(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In every format that people have, without a word of help."""
@@ -270,3 +365,15 @@ def test_what_is_wrong_with_a_file_is_no_go(
     assert compare(tmp_path, (FIRST | FURTHER)[name]()) in NEVER
     output = capsys.readouterr()
     assert "Traceback" not in output.out + output.err
+
+
+@pytest.mark.parametrize(
+    "name",
+    OTHER_JUDGES if EXHAUSTIVE else ["another judge, a gap", "another rubric for each prompt"],
+)
+def test_another_judge_is_a_hold(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever hides it: a gap, several judges, texts that differ row by row."""
+    monkeypatch.chdir(tmp_path)
+    assert compare(tmp_path, beside(*OTHER_JUDGES[name])) == HOLD
