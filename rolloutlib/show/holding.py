@@ -127,49 +127,25 @@ def _failed(n: int) -> Sentence:
     return say("1 check failed" if n == 1 else "{n} checks failed", n=n)
 
 
-def _unproven(n: int) -> Sentence:
-    return say("1 gate unproven" if n == 1 else "{n} gates unproven", n=n)
-
-
-def _empty(n: int) -> Sentence:
-    return say("1 gate without data" if n == 1 else "{n} gates without data", n=n)
-
-
-def _missing(n: int) -> Sentence:
-    return say("1 gate with data missing" if n == 1 else "{n} gates with data missing", n=n)
-
-
-def _doubted(n: int) -> Sentence:
-    return say("1 gate in doubt" if n == 1 else "{n} gates in doubt", n=n)
-
-
-def _refused(n: int) -> Sentence:
-    return say(
-        "the plan's rule missed at 1 gate" if n == 1 else "the plan's rule missed at {n} gates", n=n
-    )
-
-
-def _silent(n: int) -> Sentence:
-    return say(
-        "1 gate silent in the last runs" if n == 1 else "{n} gates silent in the last runs", n=n
-    )
-
-
-def _beside(n: int) -> Sentence:
-    return say("1 finding beside the gates" if n == 1 else "{n} findings beside the gates", n=n)
-
-
-def _risk(n: int) -> Sentence:
-    return say("1 risk that fires" if n == 1 else "{n} risks that fire", n=n)
-
-
-def _checks(n: int) -> Sentence:
-    return say("1 check open" if n == 1 else "{n} checks open", n=n)
-
-
 WORDS: Final[dict[str, Callable[[int], Sentence]]] = {
-    DATA: lambda _: say("data to mend"), "look": lambda _: say("no look left"),
-    "refused": _refused, "beside": _beside, "risk": _risk, "unproven": _unproven,
-    "doubted": _doubted, "missing": _missing, "empty": _empty,
-    "silent": _silent, "runs": lambda _: say("too few runs"), "checks": _checks,
-}  # fmt: skip
+    DATA: lambda _: say("data to mend"),
+    "look": lambda _: say("no look left"),
+    "refused": lambda n: say(
+        "the plan's rule missed at 1 gate" if n == 1 else "the plan's rule missed at {n} gates", n=n
+    ),
+    "beside": lambda n: say(
+        "1 finding beside the gates" if n == 1 else "{n} findings beside the gates", n=n
+    ),
+    "risk": lambda n: say("1 risk that fires" if n == 1 else "{n} risks that fire", n=n),
+    "unproven": lambda n: say("1 gate unproven" if n == 1 else "{n} gates unproven", n=n),
+    "doubted": lambda n: say("1 gate in doubt" if n == 1 else "{n} gates in doubt", n=n),
+    "missing": lambda n: say(
+        "1 gate with data missing" if n == 1 else "{n} gates with data missing", n=n
+    ),
+    "empty": lambda n: say("1 gate without data" if n == 1 else "{n} gates without data", n=n),
+    "silent": lambda n: say(
+        "1 gate silent in the last runs" if n == 1 else "{n} gates silent in the last runs", n=n
+    ),
+    "runs": lambda _: say("too few runs"),
+    "checks": lambda n: say("1 check open" if n == 1 else "{n} checks open", n=n),
+}
