@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import tracemalloc
 from dataclasses import replace as dataclass_replace
-from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -32,6 +31,7 @@ from tests.ledger.workbooks import (
     ROOT,
     START,
     Quick,
+    at,
     decided,
     keys,
     public,
@@ -40,7 +40,6 @@ from tests.ledger.workbooks import (
 )
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
     from rolloutlib.ledger.drafting import Slot
@@ -55,11 +54,6 @@ def root(tmp_path: Path) -> Path:
     made = workbook(tmp_path / "w")
     decided(made)
     return made
-
-
-def at(hours: float) -> datetime:
-    """Return a moment so many hours after the ledger's first record."""
-    return START + timedelta(hours=hours)
 
 
 def codes(root: Path) -> set[str]:

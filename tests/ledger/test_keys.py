@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +21,7 @@ from rolloutlib.ledger.keys import accept, add_key, revoke_key
 from rolloutlib.ledger.signers import NAMESPACE
 from rolloutlib.ledger.verification import verify_ledger
 from rolloutlib.ledger.workbook import Workbook
-from tests.ledger.workbooks import START, decided, keys, promotion, public, signed, workbook
+from tests.ledger.workbooks import START, at, decided, keys, promotion, public, signed, workbook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,11 +37,6 @@ def root(tmp_path: Path) -> Path:
     made = workbook(tmp_path / "w")
     decided(made)
     return made
-
-
-def at(hours: float) -> datetime:
-    """Return a moment so many hours after the ledger's first record."""
-    return START + timedelta(hours=hours)
 
 
 def codes(root: Path, hours: float = 50) -> set[str]:

@@ -38,6 +38,11 @@ class Quick(Files):
         """Do not wait."""
 
 
+def at(hours: float) -> datetime:
+    """Return a moment so many hours after the ledger's first record."""
+    return START + timedelta(hours=hours)
+
+
 @cache
 def keys() -> Path:
     """Return a folder with one ed25519 key a person, and a stranger's."""
